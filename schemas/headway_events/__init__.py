@@ -1,0 +1,79 @@
+"""The events of Headway: types, wire format, topics, registry and the fold that counts."""
+
+from __future__ import annotations
+
+from headway_events.errors import (
+    BadEvent,
+    HeadwayError,
+    InvalidField,
+    MalformedRecord,
+    UnknownEventType,
+    WrongBatch,
+)
+from headway_events.events import (
+    EVENT_TYPES,
+    BatchComplete,
+    Event,
+    FileComplete,
+    FileError,
+    FileEvent,
+    StageComplete,
+    StageEvent,
+    StageProgress,
+    StageStart,
+    WorkerHeartbeat,
+)
+from headway_events.fold import (
+    BatchState,
+    Outcome,
+    StageState,
+    Status,
+    batch_status,
+    fold,
+    fold_batch,
+    percent,
+    status_at,
+)
+from headway_events.registry import Announcement, BadAnnouncement, decode_announcement, encode_announcement
+from headway_events.topics import TopicNames, registry_key, registry_partition
+from headway_events.wire import decode, encode, headers, key
+
+__all__ = [
+    "EVENT_TYPES",
+    "Announcement",
+    "BadAnnouncement",
+    "BadEvent",
+    "BatchComplete",
+    "BatchState",
+    "Event",
+    "FileComplete",
+    "FileError",
+    "FileEvent",
+    "HeadwayError",
+    "InvalidField",
+    "MalformedRecord",
+    "Outcome",
+    "StageComplete",
+    "StageEvent",
+    "StageProgress",
+    "StageStart",
+    "StageState",
+    "Status",
+    "TopicNames",
+    "UnknownEventType",
+    "WorkerHeartbeat",
+    "WrongBatch",
+    "batch_status",
+    "decode",
+    "decode_announcement",
+    "encode",
+    "encode_announcement",
+    "fold",
+    "fold_batch",
+    "headers",
+    "key",
+    "percent",
+    "registry_key",
+    "registry_partition",
+    "status_at",
+]

@@ -1,0 +1,135 @@
+"""The event types, one msgspec Struct each: their meaning, fields and units.
+
+This module is the source of the JSON Schema and the AsyncAPI document in `generated/`. It does no I/O; turning events
+into bytes and back is `wire`'s job, and counting them is `fold`'s.
+
+On the wire names are camelCase and `eventType` tells the type. Fields that are not listed here are kept in the record
+(the log, the stream and the topic carry it as it came) and are ignored when counting.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+MAX_STAGE_LENGTH: Final = 100  # characters; with MAX_FILE_NAME_BYTES an index row stays below Postgres's 2,704 bytes
+MAX_FILE_NAME_LENGTH: Final = 1024  # characters; an S3 key's longest
+MAX_FILE_NAME_BYTES: Final = 2048  # of UTF-8, for the same index row
+MAX_COUNT: Final = 2**31 - 1  # a Postgres integer
+
+BatchId: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="The batch, a signed 64-bit integer.")]
+StageName: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=MAX_STAGE_LENGTH, description="The stage of the pipeline.")
+]
+FileName: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_FILE_NAME_LENGTH,
+        description=f"The file, unique in its stage; at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, without NUL.",
+    ),
+]
+FileCount: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT, description="A number of files.")]
+Milliseconds: TypeAlias = Annotated[float, Meta(ge=0, description="A duration in milliseconds.")]
+Timestamp: TypeAlias = Annotated[
+    datetime, Meta(tz=True, description="When it happened: RFC 3339 with an offset, years 1970 to 9000.")
+]
+
+Response: TypeAlias = Annotated[
+    Raw | UnsetType, Meta(description="What the pipeline says of the file: any JSON, not interpreted.")
+]
+
+
+class _Event(msgspec.Struct, tag_field="eventType", rename="camel", kw_only=True, frozen=True, omit_defaults=True):
+    """What every event has.
+
+    A record without `timestamp` takes that of its Kafka record.
+    """
+
+    batch_id: BatchId
+    timestamp: Timestamp | None = None
+
+    @property
+    def event_type(self) -> str:
+        """The value of `eventType` on the wire."""
+        return str(self.__struct_config__.tag)
+
+
+class StageStart(_Event, tag="stage_start", kw_only=True, frozen=True):
+    """A run of a stage begins. Without `totalFiles` the total is not known."""
+
+    stage: StageName
+    total_files: FileCount | None = None
+
+
+class FileComplete(_Event, tag="file_complete", kw_only=True, frozen=True):
+    """A file went through the stage. `response` is any JSON, as the pipeline gave it."""
+
+    stage: StageName
+    file_name: FileName
+    response: Response = UNSET
+    gpu_ip: str | None = None
+    duration_ms: Milliseconds | None = None
+
+
+class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
+    """A file failed in the stage. `response` has `status` "error" and the error's type, message and traceback."""
+
+    stage: StageName
+    file_name: FileName
+    response: Response = UNSET
+    gpu_ip: str | None = None
+    duration_ms: Milliseconds | None = None
+
+
+class StageProgress(_Event, tag="stage_progress", kw_only=True, frozen=True):
+    """A checkpoint: so many files of the stage have succeeded up to here."""
+
+    stage: StageName
+    processed_files: FileCount
+    total_files: FileCount | None = None
+    failed_files: FileCount | None = None
+
+
+class StageComplete(_Event, tag="stage_complete", kw_only=True, frozen=True):
+    """The run of the stage is over, with these final counts."""
+
+    stage: StageName
+    processed_files: FileCount
+    failed_files: FileCount | None = None
+    total_files: FileCount | None = None
+
+
+class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True):
+    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled."""
+
+    stage: StageName
+    worker: str
+    files_in_flight: list[str] = []
+
+
+class BatchComplete(_Event, tag="batch_complete", kw_only=True, frozen=True):
+    """Nothing more is expected of the batch. A `stage_start` after it opens the batch again."""
+
+
+FileEvent: TypeAlias = FileComplete | FileError
+StageEvent: TypeAlias = StageStart | FileComplete | FileError | StageProgress | StageComplete | WorkerHeartbeat
+Event: TypeAlias = StageEvent | BatchComplete
+
+FILE_EVENTS: Final = (FileComplete, FileError)  # for isinstance; a union would be built anew at every call
+
+EVENT_TYPES: Final[dict[str, type[Event]]] = {
+    str(cls.__struct_config__.tag): cls
+    for cls in (
+        StageStart,
+        FileComplete,
+        FileError,
+        StageProgress,
+        StageComplete,
+        WorkerHeartbeat,
+        BatchComplete,
+    )
+}

@@ -1,0 +1,136 @@
+"""Event to record and back: the JSON value, the key and the CloudEvents headers.
+
+No Kafka here: a record is bytes. `decode` is the one place that decides whether a record is an event; the projector,
+the gateway and the command line all refuse the same records for the same reason.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from headway_events.errors import BadEvent, InvalidField, MalformedRecord, UnknownEventType, WrongBatch
+from headway_events.events import (
+    EVENT_TYPES,
+    FILE_EVENTS,
+    MAX_FILE_NAME_BYTES,
+    MAX_FILE_NAME_LENGTH,
+    BatchComplete,
+    Event,
+)
+
+CE_TYPE_PREFIX: Final = "headway."
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9000  # leaves room for every offset from UTC below Python's last year
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The record's value: one JSON object in UTF-8, fields in a fixed order, defaults left out.
+
+    Raises:
+        InvalidField: the event's own types were not kept, so that `decode` would refuse it.
+    """
+    value = _encoder.encode(event)
+    decode(value, batch_id=event.batch_id)
+    return value
+
+
+def key(event: Event) -> bytes | None:
+    """The record's key: the stage, or none for an event of the whole batch."""
+    return None if isinstance(event, BatchComplete) else event.stage.encode()
+
+
+def headers(event: Event, *, source: str, event_id: str | None = None) -> list[tuple[str, bytes]]:
+    """The record's headers in the binary mode of the CloudEvents Kafka binding, version 1.0.2.
+
+    Args:
+        event: the event; its timestamp becomes `ce_time`.
+        source: a URI-reference that names the producer, such as `/worker-7/4711`.
+        event_id: unique with `source`; a random UUID by default.
+    """
+    happened = event.timestamp or datetime.now(UTC)
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", (event_id or str(uuid4())).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", (CE_TYPE_PREFIX + event.event_type).encode()),
+        ("ce_time", happened.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None) -> Event:
+    """The event in a record's value.
+
+    Args:
+        value: the record's value; None is a tombstone, which is no event.
+        batch_id: the batch whose topic the record is in.
+        recorded_ms: the Kafka record's timestamp in milliseconds since 1970, for an event that has none of its own.
+
+    Raises:
+        BadEvent: the record is not an event; the subclass and message say why and where.
+    """
+    if value is None:
+        raise MalformedRecord("The record has no value")
+    try:
+        if not value.isascii():
+            value.decode()  # inside `response` the decoder below skips text without looking at its UTF-8
+        event = _decoder.decode(value)
+    except (ValueError, RecursionError) as error:
+        raise _reason(value, error) from error
+    if event.batch_id != batch_id:
+        raise WrongBatch(event.batch_id, batch_id)
+    _check_text(event)
+    if event.timestamp is None:
+        return event if recorded_ms is None else _stamped(event, recorded_ms)
+    if not FIRST_YEAR <= event.timestamp.year <= LAST_YEAR:
+        raise InvalidField(
+            f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}, got {event.timestamp.year} - at `$.timestamp`"
+        )
+    return event
+
+
+def _check_text(event: Event) -> None:
+    """Refuse names that no Postgres text or index can hold."""
+    if isinstance(event, BatchComplete):
+        return
+    if "\0" in event.stage:
+        raise InvalidField("Expected a name without NUL - at `$.stage`")
+    if isinstance(event, FILE_EVENTS):
+        name = event.file_name
+        if "\0" in name:
+            raise InvalidField("Expected a name without NUL - at `$.fileName`")
+        if len(name) > MAX_FILE_NAME_LENGTH // 2 and len(name.encode()) > MAX_FILE_NAME_BYTES:
+            raise InvalidField(
+                f"Expected at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, got {len(name.encode())} - at `$.fileName`"
+            )
+        if event.gpu_ip is not None and "\0" in event.gpu_ip:
+            raise InvalidField("Expected text without NUL - at `$.gpuIp`")
+
+
+def _stamped(event: Event, recorded_ms: int) -> Event:
+    try:
+        happened = datetime.fromtimestamp(recorded_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise InvalidField(f"No timestamp, and the record's own is {recorded_ms} ms - at `$.timestamp`") from error
+    return msgspec.structs.replace(event, timestamp=happened)
+
+
+def _reason(value: bytes, error: Exception) -> BadEvent:
+    """Which BadEvent a failure of the decoder is; a second, untyped look at the bytes tells the kinds apart."""
+    message = str(error)
+    if isinstance(error, RecursionError):
+        return MalformedRecord("The record's JSON is nested too deeply")
+    if not isinstance(error, msgspec.ValidationError):
+        return MalformedRecord(message)
+    if message.endswith("at `$.eventType`"):
+        return UnknownEventType(f"{message}; expected one of {', '.join(EVENT_TYPES)}")
+    if message.startswith("Expected `object`"):
+        return MalformedRecord(message)
+    return InvalidField(message)
