@@ -67,7 +67,8 @@ class StageState(msgspec.Struct, rename="camel", kw_only=True):
     """One run of one stage, after the events so far.
 
     `outcomes` may be any mapping that knows the files of the events still to come: the projector gives one that holds
-    just those. Everything else is counts, so that a state can be kept and resumed from (`resume`).
+    just those. Everything else is counts: a state that is kept with
+    its outcomes resumes exactly.
     """
 
     run: int = 0  # 1 is the first; 0 before any event
@@ -200,6 +201,6 @@ def batch_status(batch: BatchState) -> Status:
 
 
 def status_at(state: StageState, now: datetime, stalled_after: timedelta) -> Status:
-    """The status as people should see it at `now`: a stage under way of which nothing was heard for too long is stalled."""
+    """The status as people should see it at `now`: a stage under way that has been silent for too long is stalled."""
     quiet = state.updated_at is not None and now - state.updated_at > stalled_after
     return Status.STALLED if state.status is Status.PROCESSING and quiet else state.status
