@@ -1,0 +1,1 @@
+"""What runs Headway: the local stack, images and deployment files. Not published."""
