@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,10 +55,14 @@ class Service:
         try:
             noted = json.loads(self._pid_file.read_text())
             process = psutil.Process(noted["pid"])
-            same = abs(process.create_time() - noted["started"]) < SAME_PROCESS_S
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+            if abs(process.create_time() - noted["started"]) >= SAME_PROCESS_S:
+                return None
+            if process.status() == psutil.STATUS_ZOMBIE:
+                process.wait(timeout=0)  # reaps it where it is a child of this process
+                return None
+        except (FileNotFoundError, ValueError, KeyError, psutil.Error):
             return None
+        return process
 
     def start(self) -> None:
         """Start the program unless it runs; returns before it is healthy.
@@ -73,19 +76,21 @@ class Service:
             if _is_taken(port):
                 raise PortTaken(self.name, port, setting)
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(
-                [*self._wrapper(), *self.command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-                cwd="/",
-                start_new_session=True,
-            )
-        self._child = child  # kept so that an ended child is reaped, not seen as a zombie
-        started = psutil.Process(child.pid).create_time()
-        self._pid_file.write_text(json.dumps({"pid": child.pid, "started": started}))
+        command = [*self._wrapper(), *self.command]
+        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        pid = os.posix_spawnp(
+            command[0],
+            command,
+            {**os.environ, **self.environment},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), append, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        started = psutil.Process(pid).create_time()
+        self._pid_file.write_text(json.dumps({"pid": pid, "started": started}))
 
     def wait(self, timeout_s: float) -> None:
         """Wait until the program is healthy.

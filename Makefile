@@ -1,0 +1,63 @@
+# Headway: every command that a person or CI needs. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+DISTRIBUTIONS := schemas producers projector gateway
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: setup ## run a real audio pipeline and watch it: SIZE=files BATCH=id FILES=folder
+	HEADWAY_DEMO_SIZE=$(SIZE) HEADWAY_DEMO_BATCH=$(BATCH) HEADWAY_DEMO_FILES=$(FILES) $(PY) -m examples.denoise.demo
+
+up: setup ## start Kafka, PostgreSQL, projector and gateway, and wait until healthy
+	$(PY) -m infra.local up
+
+down: $(STAMP) ## stop all that `make up` started
+	$(PY) -m infra.local down
+
+test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name'
+	$(PY) -m pytest $(ARGS)
+
+bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay produce'
+	$(PY) -m bench $(QUESTIONS)
+
+check: $(STAMP) ## formatting, lint, types, import rules, generated files
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy schemas producers projector gateway infra bench examples tests
+	$(VENV)/bin/lint-imports
+	$(PY) schemas/generate.py --check
+
+format: $(STAMP) ## format and mend what can be mended
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+lock: $(STAMP) ## pin the newest versions that fit in requirements.lock
+	$(PY) -m pip install -q uv
+	$(VENV)/bin/uv pip compile -q requirements.in --upgrade --universal --python-version 3.11 \
+	    --no-header --no-annotate --no-emit-index-url \
+	    $(addprefix --no-emit-package headway-,events projector gateway) --no-emit-package headway -o requirements.lock
+
+setup: $(STAMP) ## install what the stack needs (done by the others)
+	@$(PY) -m infra.local install --for stack
+
+setup-tests: $(STAMP)
+	@$(PY) -m infra.local install --for stack,browser
+
+clean: ## remove what was installed and the stack's data (not while it is up)
+	rm -rf $(VENV) .headway
+
+$(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
+	touch $@
+
+.PHONY: help demo up down test bench check format lock setup setup-tests clean

@@ -1,0 +1,185 @@
+"""The fixtures that all tests share: real servers for the session, names and a database of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import asyncpg
+import pytest
+from headway_events import TopicNames
+
+from infra.local.kafka import KafkaBroker, KafkaCluster
+from infra.local.postgres import PostgresServer
+from support import servers
+from support.programs import Program
+from support.topics import Topics
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("HEADWAY_") and name not in {"HEADWAY_TEST_STACK", "HEADWAY_CHROMIUM"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The bootstrap address of a real Kafka."""
+    with ExitStack() as stack:
+        if servers.use_containers():
+            yield stack.enter_context(servers.kafka_container())
+        else:
+            directory = stack.enter_context(servers.scratch_directory())
+            yield stack.enter_context(servers.local_kafka(directory)).bootstrap
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL's database, which tests leave alone: they use `database_url`."""
+    with ExitStack() as stack:
+        if servers.use_containers():
+            yield stack.enter_context(servers.postgres_container())
+        else:
+            directory = stack.enter_context(servers.scratch_directory())
+            yield stack.enter_context(servers.local_postgres(directory)).database_url
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaBroker]:
+    """A broker for one test, which may stop it, kill it and start it again."""
+    with servers.scratch_directory() as directory, servers.local_kafka(directory) as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for one test, which may stop it, kill it and start it again."""
+    with servers.scratch_directory() as directory, servers.local_postgres(directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """Three brokers with replication factor 3 and two in-sync replicas needed."""
+    with servers.scratch_directory() as directory, servers.local_cluster(directory) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def database_url(postgres: str) -> AsyncIterator[str]:
+    """An empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    maintenance = postgres.rpartition("/")[0] + "/postgres"
+    connection = await asyncpg.connect(maintenance)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield postgres.rpartition("/")[0] + f"/{name}"
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.fixture
+def batch_id() -> int:
+    """A batch that no other test knows."""
+    return random.SystemRandom().getrandbits(62)
+
+
+@pytest.fixture
+def names() -> TopicNames:
+    """Topic names of this test's own, so that tests on one broker never see one another."""
+    mine = uuid.uuid4().hex[:12]
+    return TopicNames(prefix=f"t{mine}-batch-", registry=f"t{mine}-batches", dead_letters=f"t{mine}-dead-letters")
+
+
+@pytest.fixture
+def topics(kafka: str, names: TopicNames) -> Topics:
+    """Reads and writes this test's topics."""
+    return Topics(kafka, names)
+
+
+@pytest.fixture
+def environment(names: TopicNames, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings that make a program work on this test's servers, topics and database.
+
+    Kafka's and the database's addresses are those of the fixtures that the test itself asks for: a server of its own
+    where it has one.
+    """
+    asked = request.fixturenames
+    bootstrap = next((name for name in ("own_kafka", "kafka_cluster") if name in asked), None)
+    settings = {
+        "HEADWAY_KAFKA_BOOTSTRAP": request.getfixturevalue(bootstrap).bootstrap
+        if bootstrap
+        else request.getfixturevalue("kafka"),
+        "HEADWAY_TOPIC_PREFIX": names.prefix,
+        "HEADWAY_REGISTRY_TOPIC": names.registry,
+        "HEADWAY_DEAD_LETTER_TOPIC": names.dead_letters,
+        "HEADWAY_PROJECTOR_APP_ID": f"projector-{names.registry}",
+    }
+    if "own_postgres" in asked:
+        settings["HEADWAY_DATABASE_URL"] = request.getfixturevalue("own_postgres").database_url
+    elif "database_url" in asked:
+        settings["HEADWAY_DATABASE_URL"] = request.getfixturevalue("database_url")
+    return settings
+
+
+ProgramFactory = Callable[..., Program]
+
+
+@pytest.fixture
+def program(environment: dict[str, str], tmp_path: Path) -> Iterator[ProgramFactory]:
+    """Makes programs that are stopped with the test: `program("headway-gateway", "run", port_setting=...)`."""
+    made: list[Program] = []
+
+    def make(name: str, *arguments: str, port_setting: str, **settings: str) -> Program:
+        made.append(
+            Program(
+                name,
+                *arguments,
+                directory=tmp_path / "programs",
+                environment={**environment, **settings},
+                port_setting=port_setting,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+        print(f"----- log of {one.name}\n{one.log_text()[-20_000:]}")
+
+
+@pytest.fixture
+def make_projector(program: ProgramFactory, database_url: str) -> Callable[..., Program]:
+    """Makes projectors of this test's database; each must be `run()`."""
+    return lambda **settings: program(
+        "headway-projector", "run", port_setting="HEADWAY_PROJECTOR_HEALTH_PORT", **settings
+    )
+
+
+@pytest.fixture
+def make_gateway(program: ProgramFactory) -> Callable[..., Program]:
+    """Makes gateways; each must be `run()`."""
+    return lambda **settings: program("headway-gateway", "run", port_setting="HEADWAY_GATEWAY_PORT", **settings)
+
+
+@pytest.fixture
+def projector(make_projector: Callable[..., Program]) -> Program:
+    """A running projector."""
+    running = make_projector()
+    running.run()
+    return running
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Program]) -> Program:
+    """A running gateway."""
+    running = make_gateway()
+    running.run()
+    return running

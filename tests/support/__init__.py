@@ -1,0 +1,1 @@
+"""What tests share: real servers, programs as processes, topics, streams and patience."""

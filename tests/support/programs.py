@@ -1,0 +1,50 @@
+"""Headway's own programs as processes of a test, with settings of its own."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.local.service import Service, free_port
+
+HEALTHY_WITHIN_S = 60.0
+
+
+class Program(Service):
+    """One console script under test: start it, kill it, stop it for a while, read its log."""
+
+    def __init__(
+        self, name: str, *arguments: str, directory: Path, environment: Mapping[str, str], port_setting: str
+    ) -> None:
+        """Describe the program; its HTTP port is a free one, given to it in `port_setting`."""
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(
+            name=f"{name}-{self.port}",
+            command=[str(Path(sys.executable).with_name(name)), *arguments],
+            directory=directory,
+            healthy=self._health,
+            environment={**environment, port_setting: str(self.port)},
+            tied=True,
+        )
+
+    def run(self) -> None:
+        """Start it and wait until it is healthy."""
+        self.start()
+        self.wait(HEALTHY_WITHIN_S)
+
+    def log_text(self) -> str:
+        """Everything it has logged so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _health(self) -> str | None:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
+                return None
+        except urllib.error.HTTPError as error:
+            return f"{error.code}: {error.read(500).decode(errors='replace')}"
+        except OSError as error:
+            return str(error)

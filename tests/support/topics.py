@@ -1,0 +1,125 @@
+"""Reads and writes topics in tests, record by record, without Headway's own producer or reader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from headway_events import Announcement, Event, TopicNames, encode, encode_announcement, key, registry_key
+from headway_events.topics import BATCH_TOPIC_CONFIG
+
+TIMEOUT_S = 30.0
+
+
+class Record(NamedTuple):
+    """One record as Kafka holds it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+    timestamp_ms: int
+
+
+class Topics:
+    """The topics of one test, under names of its own."""
+
+    def __init__(self, bootstrap: str, names: TopicNames) -> None:
+        self.bootstrap = bootstrap
+        self.names = names
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                "partitioner": "murmur2_random",
+            }
+        )
+
+    def create(self, batch_id: int) -> str:
+        """Create a batch's topic; its name."""
+        topic = self.names.of_batch(batch_id)
+        self.admin.create_topics([NewTopic(topic, 1, 1, config=BATCH_TOPIC_CONFIG)])[topic].result(timeout=TIMEOUT_S)
+        return topic
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic."""
+        self.admin.delete_topics([topic])[topic].result(timeout=TIMEOUT_S)
+
+    def write(self, topic: str, records: Iterable[bytes | None], *, record_key: bytes | None = None) -> None:
+        """Write values as they are, in order, and wait until Kafka has them."""
+        for number, value in enumerate(records, start=1):
+            self._producer.produce(topic, value=value, key=record_key)
+            if number % 10_000 == 0:
+                self._producer.flush(TIMEOUT_S)
+        self._flush(topic)
+
+    def write_events(self, events: Iterable[Event]) -> None:
+        """Write events to the topics of their batches, in order, and wait until Kafka has them."""
+        for event in events:
+            self._producer.produce(self.names.of_batch(event.batch_id), value=encode(event), key=key(event))
+            self._producer.poll(0)
+        self._flush("the batch topics")
+
+    def announce(self, batch_id: int, name: str | None = None) -> None:
+        """Announce a batch in the registry."""
+        announcement = Announcement(
+            batch_id=batch_id, topic=self.names.of_batch(batch_id), name=name, created_at=datetime.now(UTC)
+        )
+        value = encode_announcement(announcement)
+        self._producer.produce(self.names.registry, key=registry_key(batch_id), value=value)
+        self._flush(self.names.registry)
+
+    def read(self, topic: str, *, at_least: int = 0, partitions: int = 1) -> list[Record]:
+        """Every record of a topic, as soon as there are `at_least` so many; fails when they do not come."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            records = [record for partition in range(partitions) for record in self._read_once(topic, partition)]
+            if len(records) >= at_least:
+                return records
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Expected at least {at_least} records in {topic}, found {len(records)}")
+            time.sleep(0.1)
+
+    def _read_once(self, topic: str, partition: int) -> list[Record]:
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "tests", "enable.auto.commit": False, "log_level": 0}
+        )
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+            consumer.assign([TopicPartition(topic, partition, low)])
+            records: list[Record] = []
+            while not records or records[-1].offset < high - 1:
+                if low == high:
+                    break
+                for message in consumer.consume(5000, timeout=TIMEOUT_S):
+                    if (error := message.error()) is not None:
+                        raise AssertionError(f"{topic}: {KafkaError(error.code())}")
+                    records.append(
+                        Record(
+                            offset=message.offset() or 0,
+                            key=message.key(),
+                            value=message.value(),
+                            headers=_headers(message),
+                            timestamp_ms=message.timestamp()[1],
+                        )
+                    )
+            return records
+        finally:
+            consumer.close()
+
+    def _flush(self, what: str) -> None:
+        if left := self._producer.flush(TIMEOUT_S):
+            raise AssertionError(f"Kafka did not take {left} records for {what} within {TIMEOUT_S:g} s")
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    pairs = message.headers() or []
+    assert isinstance(pairs, list)
+    return {name: value for name, value in pairs if isinstance(value, bytes)}

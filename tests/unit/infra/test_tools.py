@@ -1,0 +1,37 @@
+"""Missing tools and bad settings are named, with the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.local import tools
+from infra.local.errors import MissingTool, StackError
+from infra.local.settings import StackSettings
+from infra.local.stack import LocalStack
+
+
+def test_a_missing_java_is_named_with_the_package_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingTool, match=r"java was not found.*apt-get install openjdk-17"):
+        tools.java()
+
+
+def test_an_old_java_is_refused_with_its_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    old = tmp_path / "java"
+    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(MissingTool, match=r'found openjdk version "11\.0\.2"'):
+        tools.java()
+
+
+def test_a_setting_that_is_no_port_is_named() -> None:
+    with pytest.raises(StackError, match="HEADWAY_KAFKA_PORT is '99999'"):
+        StackSettings.from_environment({"HEADWAY_KAFKA_PORT": "99999"})
+
+
+def test_an_unknown_service_is_named() -> None:
+    with pytest.raises(StackError, match="No such service: redis"):
+        LocalStack(StackSettings(), ["redis"])
