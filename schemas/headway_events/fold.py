@@ -67,8 +67,7 @@ class StageState(msgspec.Struct, rename="camel", kw_only=True):
     """One run of one stage, after the events so far.
 
     `outcomes` may be any mapping that knows the files of the events still to come: the projector gives one that holds
-    just those. Everything else is counts: a state that is kept with
-    its outcomes resumes exactly.
+    just those. Everything else is counts: a state that is kept with its outcomes resumes exactly.
     """
 
     run: int = 0  # 1 is the first; 0 before any event
@@ -157,7 +156,7 @@ def _apply_file(state: StageState, event: FileEvent) -> None:
     if isinstance(event, FileComplete):
         state.outcomes[event.file_name] = Outcome.SUCCESS
         state.processed += 1
-        if known is Outcome.ERROR and state.errors > 0:
+        if known is Outcome.ERROR:
             state.errors -= 1
     elif known is None:
         state.outcomes[event.file_name] = Outcome.ERROR

@@ -6,12 +6,15 @@ The topic is compacted by batch, so a record may be the only one left: readers m
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from headway_events.errors import HeadwayError
 from headway_events.events import BatchId, Timestamp
+from headway_events.wire import check_year
+
+Text: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$", description="Text without NUL.")]
 
 
 class BadAnnouncement(HeadwayError, ValueError):
@@ -22,11 +25,11 @@ class Announcement(msgspec.Struct, rename="camel", kw_only=True, frozen=True, om
     """A batch exists, and has this topic."""
 
     batch_id: BatchId
-    topic: str
+    topic: Text
     created_at: Timestamp | None = None
-    name: str | None = None
-    labels: dict[str, str] = {}
-    closed_at: datetime | None = None
+    name: Text | None = None
+    labels: dict[Text, Text] = {}
+    closed_at: Timestamp | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -38,13 +41,19 @@ def encode_announcement(announcement: Announcement) -> bytes:
     return _encoder.encode(announcement)
 
 
-def decode_announcement(value: bytes) -> Announcement:
-    """The announcement in a record of the registry topic.
+def decode_announcement(value: bytes | None) -> Announcement:
+    """The announcement in a record of the registry topic; None is a tombstone, which announces nothing.
 
     Raises:
         BadAnnouncement: the value is none; the message says why and where.
     """
+    if value is None:
+        raise BadAnnouncement("The record has no value")
     try:
-        return _decoder.decode(value)
+        announcement = _decoder.decode(value)
+        for path, when in (("$.createdAt", announcement.created_at), ("$.closedAt", announcement.closed_at)):
+            if when is not None:
+                check_year(when, path)
     except (ValueError, RecursionError) as error:
         raise BadAnnouncement(str(error)) from error
+    return announcement

@@ -6,6 +6,7 @@ the gateway and the command line all refuse the same records for the same reason
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
@@ -25,6 +26,11 @@ from headway_events.events import (
 CE_TYPE_PREFIX: Final = "headway."
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9000  # leaves room for every offset from UTC below Python's last year
+MAX_DEPTH: Final = 256  # arrays and objects inside one another; arbitrary, far below Python's recursion limit of 1,000
+
+_JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear, whatever the bytes
+_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -34,9 +40,12 @@ def encode(event: Event) -> bytes:
     """The record's value: one JSON object in UTF-8, fields in a fixed order, defaults left out.
 
     Raises:
-        InvalidField: the event's own types were not kept, so that `decode` would refuse it.
+        BadEvent: the event's own types were not kept, so that `decode` would refuse it.
     """
-    value = _encoder.encode(event)
+    try:
+        value = _encoder.encode(event)
+    except (TypeError, UnicodeEncodeError) as error:  # such as a file name that is not Unicode on disk
+        raise InvalidField(f"The event has no form in JSON: {error}") from error
     decode(value, batch_id=event.batch_id)
     return value
 
@@ -78,6 +87,7 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     """
     if value is None:
         raise MalformedRecord("The record has no value")
+    _check_depth(value)
     try:
         if not value.isascii():
             value.decode()  # inside `response` the decoder below skips text without looking at its UTF-8
@@ -87,13 +97,34 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     if event.batch_id != batch_id:
         raise WrongBatch(event.batch_id, batch_id)
     _check_text(event)
-    if event.timestamp is None:
-        return event if recorded_ms is None else _stamped(event, recorded_ms)
-    if not FIRST_YEAR <= event.timestamp.year <= LAST_YEAR:
-        raise InvalidField(
-            f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}, got {event.timestamp.year} - at `$.timestamp`"
-        )
+    if event.timestamp is None and recorded_ms is not None:
+        event = _stamped(event, recorded_ms)
+    if event.timestamp is not None:
+        check_year(event.timestamp, "$.timestamp")
     return event
+
+
+def check_year(when: datetime, path: str) -> None:
+    """Refuse a time so far off that arithmetic with it, or its form in another time zone, would overflow.
+
+    Raises:
+        InvalidField: the year is out of range; the message names `path`.
+    """
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise InvalidField(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}, got {when.year} - at `{path}`")
+
+
+def _check_depth(value: bytes) -> None:
+    """Refuse JSON nested so deeply that readers would differ: Python's limit depends on where it is called from."""
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+        return
+    brackets = _JSON_STRING.sub(b"", value).translate(_BRACKETS, _NO_BRACKET)
+    for _ in range(MAX_DEPTH):
+        brackets, before = brackets.replace(b"[]", b""), brackets  # the innermost pairs, one level
+        if brackets == before:  # nothing left, or unbalanced: the decoder says where
+            return
+    if b"[]" in brackets:
+        raise MalformedRecord(f"The record's JSON is nested more than {MAX_DEPTH} deep")
 
 
 def _check_text(event: Event) -> None:
