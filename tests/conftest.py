@@ -16,6 +16,7 @@ from headway_events import TopicNames
 from infra.local.kafka import KafkaBroker, KafkaCluster
 from infra.local.postgres import PostgresServer
 from support import servers
+from support.counts import JavaScriptFold
 from support.programs import Program
 from support.topics import Topics
 
@@ -50,6 +51,13 @@ def postgres() -> Iterator[str]:
             yield stack.enter_context(servers.local_postgres(directory)).database_url
 
 
+@pytest.fixture(scope="session")
+def javascript_fold() -> Iterator[JavaScriptFold]:
+    """The dashboard's fold, running under Node.js."""
+    with JavaScriptFold() as fold:
+        yield fold
+
+
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaBroker]:
     """A broker for one test, which may stop it, kill it and start it again."""
@@ -72,14 +80,17 @@ def kafka_cluster() -> Iterator[KafkaCluster]:
 
 
 @pytest.fixture
-async def database_url(postgres: str) -> AsyncIterator[str]:
-    """An empty database of this test's own."""
+async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """An empty database: that of the test's own server if it asks for one, else one made for it and dropped after."""
+    if "own_postgres" in request.fixturenames:
+        yield request.getfixturevalue("own_postgres").database_url
+        return
+    server = str(request.getfixturevalue("postgres")).rpartition("/")[0]
     name = f"test_{uuid.uuid4().hex}"
-    maintenance = postgres.rpartition("/")[0] + "/postgres"
-    connection = await asyncpg.connect(maintenance)
+    connection = await asyncpg.connect(f"{server}/postgres")
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
     try:
-        yield postgres.rpartition("/")[0] + f"/{name}"
+        yield f"{server}/{name}"
     finally:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await connection.close()
@@ -99,34 +110,31 @@ def names() -> TopicNames:
 
 
 @pytest.fixture
-def topics(kafka: str, names: TopicNames) -> Topics:
-    """Reads and writes this test's topics."""
-    return Topics(kafka, names)
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    """Kafka's address: that of the broker or cluster that the test itself asks for, else of the session's broker."""
+    for fixture in ("own_kafka", "kafka_cluster"):
+        if fixture in request.fixturenames:
+            return str(request.getfixturevalue(fixture).bootstrap)
+    return str(request.getfixturevalue("kafka"))
 
 
 @pytest.fixture
-def environment(names: TopicNames, request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings that make a program work on this test's servers, topics and database.
+def topics(bootstrap: str, names: TopicNames) -> Topics:
+    """Reads and writes this test's topics."""
+    return Topics(bootstrap, names)
 
-    Kafka's and the database's addresses are those of the fixtures that the test itself asks for: a server of its own
-    where it has one.
-    """
-    asked = request.fixturenames
-    bootstrap = next((name for name in ("own_kafka", "kafka_cluster") if name in asked), None)
-    settings = {
-        "HEADWAY_KAFKA_BOOTSTRAP": request.getfixturevalue(bootstrap).bootstrap
-        if bootstrap
-        else request.getfixturevalue("kafka"),
+
+@pytest.fixture
+def environment(names: TopicNames, bootstrap: str, database_url: str) -> dict[str, str]:
+    """The settings that make a program work on this test's servers, topics and database."""
+    return {
+        "HEADWAY_KAFKA_BOOTSTRAP": bootstrap,
+        "HEADWAY_DATABASE_URL": database_url,
         "HEADWAY_TOPIC_PREFIX": names.prefix,
         "HEADWAY_REGISTRY_TOPIC": names.registry,
         "HEADWAY_DEAD_LETTER_TOPIC": names.dead_letters,
         "HEADWAY_PROJECTOR_APP_ID": f"projector-{names.registry}",
     }
-    if "own_postgres" in asked:
-        settings["HEADWAY_DATABASE_URL"] = request.getfixturevalue("own_postgres").database_url
-    elif "database_url" in asked:
-        settings["HEADWAY_DATABASE_URL"] = request.getfixturevalue("database_url")
-    return settings
 
 
 ProgramFactory = Callable[..., Program]
@@ -156,7 +164,7 @@ def program(environment: dict[str, str], tmp_path: Path) -> Iterator[ProgramFact
 
 
 @pytest.fixture
-def make_projector(program: ProgramFactory, database_url: str) -> Callable[..., Program]:
+def make_projector(program: ProgramFactory) -> Callable[..., Program]:
     """Makes projectors of this test's database; each must be `run()`."""
     return lambda **settings: program(
         "headway-projector", "run", port_setting="HEADWAY_PROJECTOR_HEALTH_PORT", **settings
