@@ -35,6 +35,7 @@ from headway_events.fold import (
     status_at,
 )
 from headway_events.registry import Announcement, BadAnnouncement, decode_announcement, encode_announcement
+from headway_events.snapshot import resume, snapshot
 from headway_events.topics import TopicNames, registry_key, registry_partition
 from headway_events.wire import decode, encode, headers, key
 
@@ -75,5 +76,7 @@ __all__ = [
     "percent",
     "registry_key",
     "registry_partition",
+    "resume",
+    "snapshot",
     "status_at",
 ]

@@ -1,0 +1,193 @@
+"""The fold keeps its promises on any history, and agrees with the naive count and with fold.js."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from headway_events import (
+    BatchComplete,
+    Event,
+    FileComplete,
+    FileError,
+    Outcome,
+    StageComplete,
+    StageEvent,
+    StageStart,
+    StageState,
+    Status,
+    fold,
+    percent,
+    status_at,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.counts import JavaScriptFold, counts, fold_in_python
+from support.histories import BATCH_ID, BEGINNING, adversarial, as_json, events, histories
+from support.naive_counts import NaiveRun, naive_runs
+
+properties = settings(deadline=None, max_examples=300)
+
+
+@properties
+@given(history=histories(), seconds=st.integers(0, 1200))
+def test_python_and_javascript_count_the_same(
+    history: list[Event], seconds: int, javascript_fold: JavaScriptFold
+) -> None:
+    now, stalled_after = BEGINNING + timedelta(seconds=seconds), timedelta(seconds=30)
+
+    in_python = counts(fold_in_python(history), now=now, stalled_after=stalled_after)
+    in_javascript = javascript_fold(as_json(history), now=now.timestamp() * 1000, stalledAfterMs=30_000)
+
+    assert in_javascript == in_python
+
+
+@properties
+@given(history=histories())
+def test_the_fold_agrees_with_the_naive_count(history: list[Event]) -> None:
+    batch = fold_in_python(history)
+
+    for stage, runs in batch.stages.items():
+        assert [as_naive(run) for run in runs] == naive_runs(history, stage)
+
+
+@properties
+@given(history=histories())
+def test_processed_goes_back_within_a_run_only_by_stage_complete(history: list[Event]) -> None:
+    state = StageState()
+    for event in of_stage(history, "denoise"):
+        run, before = state.run, state.processed
+        state = fold(state, event)
+        if state.run == run and not isinstance(event, StageComplete):
+            assert state.processed >= before
+
+
+@properties
+@given(history=adversarial(checkpoints=False))
+def test_without_checkpoints_processed_and_errors_are_the_distinct_files_of_the_run(history: list[Event]) -> None:
+    for runs in fold_in_python(history).stages.values():
+        for run in runs:
+            assert run.processed + run.errors == len(run.outcomes)
+            assert run.attempts >= len(run.outcomes)
+
+
+@properties
+@given(history=histories())
+def test_errors_are_never_fewer_than_the_files_that_stand_failed(history: list[Event]) -> None:
+    state = StageState()
+    for event in of_stage(history, "denoise"):
+        state = fold(state, event)
+        if not state.status.is_final:
+            assert state.errors >= sum(outcome is Outcome.ERROR for outcome in state.outcomes.values())
+
+
+@properties
+@given(data=st.data(), history=histories())
+def test_a_file_event_delivered_again_within_its_run_changes_only_the_count_of_reports(
+    data: st.DataObject, history: list[Event]
+) -> None:
+    reports = [index for index, event in enumerate(history) if isinstance(event, FileComplete | FileError)]
+    if not reports:
+        return
+    index = data.draw(st.sampled_from(reports))
+    again = data.draw(st.integers(index + 1, end_of_counting(history, index)))
+    redelivered = [*history[:again], history[index], *history[again:]]
+
+    assert without_reports(redelivered) == without_reports(history)
+
+
+@properties
+@given(history=histories())
+def test_percent_is_from_0_to_100_and_100_only_when_final(history: list[Event]) -> None:
+    for runs in fold_in_python(history).stages.values():
+        for run in runs:
+            shown = percent(run)
+            assert (shown is None) == (run.total is None)
+            assert shown is None or 0 <= shown <= (100 if run.status.is_final else 99)
+
+
+@properties
+@given(history=adversarial(), extra=events(["denoise"]))
+def test_events_of_one_stage_change_no_other(history: list[Event], extra: Event) -> None:
+    before, after = fold_in_python(history), fold_in_python([*history, extra])
+    before.stages.pop("denoise", None)
+    after.stages.pop("denoise", None)
+
+    assert after.stages == before.stages
+
+
+def test_a_stage_silent_for_longer_than_allowed_is_stalled() -> None:
+    stage = fold(StageState(), StageStart(batch_id=BATCH_ID, stage="denoise", timestamp=BEGINNING))
+
+    assert status_at(stage, BEGINNING + timedelta(seconds=30), timedelta(seconds=30)) is Status.PROCESSING
+    assert status_at(stage, BEGINNING + timedelta(seconds=31), timedelta(seconds=30)) is Status.STALLED
+
+
+def test_a_complete_stage_is_never_stalled() -> None:
+    end = StageComplete(batch_id=BATCH_ID, stage="denoise", processed_files=1, timestamp=BEGINNING)
+
+    assert status_at(fold(StageState(), end), BEGINNING + timedelta(days=365), timedelta(seconds=30)) is Status.COMPLETE
+
+
+def test_a_stage_of_which_nothing_is_known_is_pending_and_not_stalled() -> None:
+    assert status_at(StageState(), BEGINNING, timedelta(0)) is Status.PENDING
+
+
+def test_a_new_run_leaves_the_state_given_as_it_was() -> None:
+    start = StageStart(batch_id=BATCH_ID, stage="denoise", total_files=2)
+    first = fold(StageState(), start)
+    first = fold(first, FileComplete(batch_id=BATCH_ID, stage="denoise", file_name="a.wav"))
+
+    second = fold(first, start)
+
+    assert (first.run, first.processed, second.run, second.processed) == (1, 1, 2, 0)
+    assert first.outcomes == {"a.wav": Outcome.SUCCESS}
+
+
+def test_an_event_type_unknown_to_the_page_changes_nothing(javascript_fold: JavaScriptFold) -> None:
+    known = as_json([StageStart(batch_id=BATCH_ID, stage="denoise", total_files=2)])
+    unknown = {
+        "eventType": "stage_paused",
+        "batchId": BATCH_ID,
+        "stage": "denoise",
+        "timestamp": "2024-01-13T10:00:00Z",
+    }
+
+    assert javascript_fold([*known, unknown]) == javascript_fold(known)
+
+
+def as_naive(run: StageState) -> NaiveRun:
+    return NaiveRun(
+        total=run.total,
+        processed=run.processed,
+        errors=run.errors,
+        attempts=run.attempts,
+        late=run.late,
+        complete=run.status.is_final,
+    )
+
+
+def of_stage(history: list[Event], stage: str) -> list[StageEvent]:
+    return [event for event in history if not isinstance(event, BatchComplete) and event.stage == stage]
+
+
+def end_of_counting(history: list[Event], index: int) -> int:
+    """Where the run of the file event at `index` may be over: the next stage_start or stage_complete, or the end."""
+    report = history[index]
+    return next(
+        (
+            later
+            for later, event in enumerate(history)
+            if later > index and isinstance(event, StageStart | StageComplete) and of_stage([report], event.stage)
+        ),
+        len(history),
+    )
+
+
+def without_reports(history: list[Event]) -> object:
+    """The counts, save those of reports: a report that comes again is one more of them, and the latest news."""
+    result = counts(fold_in_python(history))
+    for _, runs in result["stages"]:
+        for run in runs:
+            del run["attempts"], run["late"], run["updatedAt"]
+    return result
