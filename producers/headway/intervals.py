@@ -1,0 +1,22 @@
+"""When a `stage_progress` is due. Pure: files and seconds in, yes or no out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FLOOR_S: Final = 0.1  # fast files: at most ten checkpoints a second
+CEILING_S: Final = 5.0  # slow files: a checkpoint at least this often, if there is anything to say
+
+
+def progress_interval(total_files: int | None) -> int:
+    """Files between two checkpoints: 5 below 100 files, 10 up to 1,000, 50 above and when the total is unknown."""
+    if total_files is None or total_files > 1000:
+        return 50
+    return 5 if total_files < 100 else 10
+
+
+def is_due(files: int, seconds: float, *, every: int) -> bool:
+    """Whether a checkpoint is due, `files` and `seconds` after the last one."""
+    if files <= 0:
+        return False
+    return seconds >= CEILING_S or (files >= every and seconds >= FLOOR_S)

@@ -1,0 +1,184 @@
+"""Kafka as the outbox needs it: topics made, batches announced, records produced. The only user of confluent_kafka."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from headway_events.topics import (
+    BATCH_TOPIC_CONFIG,
+    BATCH_TOPIC_PARTITIONS,
+    REGISTRY_PARTITIONS,
+    REGISTRY_TOPIC_CONFIG,
+)
+from headway_events.wire import CE_TYPE_PREFIX
+
+from headway.record import Record
+from headway.settings import Settings
+
+logger = logging.getLogger("headway")
+
+ADMIN_TIMEOUT_S: Final = 5.0
+MOST_REPLICAS: Final = 3
+MESSAGE_MAX_BYTES: Final = 1_000_000  # below the topic's max.message.bytes, with room for headers
+
+Arrived = Callable[[Record], None]
+Refused = Callable[[Record, KafkaError], None]
+
+
+class TopicState(Enum):
+    """Whether a topic is there."""
+
+    READY = auto()
+    PENDING = auto()
+    FAILED = auto()
+
+
+class _Making:
+    """One attempt to create a topic."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.done = threading.Event()
+
+
+class KafkaSender:
+    """One idempotent producer. `produce` never blocks; the outcome comes in `poll`, through the two callbacks."""
+
+    def __init__(self, settings: Settings, *, arrived: Arrived, refused: Refused) -> None:
+        """Connect in the background.
+
+        Args:
+            settings: where Kafka is and what topics are called.
+            arrived: called with each record that Kafka has.
+            refused: called with each record that Kafka will not take, and why.
+        """
+        self._settings = settings
+        self._arrived = arrived
+        self._refused = refused
+        self._known_topics: set[str] = set()
+        self._making: _Making | None = None
+        self._source = f"/{socket.gethostname()}/{os.getpid()}".encode()
+        common: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": settings.bootstrap,
+            "log_level": 2,  # critical: that Kafka is away is said once, by the outbox, not every second
+            "reconnect.backoff.max.ms": 2000,
+        }
+        self._admin = AdminClient(common)
+        self._producer = Producer(
+            {
+                **common,
+                "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
+                "acks": "all",
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
+                "message.timeout.ms": 0,  # never given up: the outbox decides what waits on disk instead
+                "message.max.bytes": MESSAGE_MAX_BYTES * 2,
+                "queue.buffering.max.messages": 1_000_000,  # the outbox's own limit is lower
+            }
+        )
+
+    def ensure_batch_topic(self, topic: str) -> TopicState:
+        """Create a batch's topic, and the registry, unless they are there. Never blocks: ask again while PENDING."""
+        if topic in self._known_topics:
+            return TopicState.READY
+        if self._making is None:
+            self._making = _Making(topic)
+            threading.Thread(target=self._make, args=(self._making,), name="headway-topics", daemon=True).start()
+        elif self._making.done.is_set():
+            made, self._making = self._making, None
+            if made.topic == topic:
+                return TopicState.READY if topic in self._known_topics else TopicState.FAILED
+        return TopicState.PENDING
+
+    def forget_topic(self, topic: str) -> None:
+        """The topic has gone: create it again at the next use."""
+        self._known_topics.discard(topic)
+
+    def produce(self, record: Record) -> None:
+        """Hand a record over.
+
+        Raises:
+            BufferError: the producer's own queue is full.
+        """
+        self._producer.produce(
+            record.topic,
+            value=record.value,
+            key=record.key,
+            timestamp=record.timestamp_ms,
+            headers=_headers(record, self._source),
+            on_delivery=lambda error, _message: self._delivered(record, error, _message),
+        )
+
+    def poll(self, timeout_s: float) -> None:
+        """Let the callbacks happen; waits at most so long for the first."""
+        self._producer.poll(timeout_s)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until every record handed over has arrived, at most so long."""
+        self._producer.flush(timeout_s)
+
+    def purge(self) -> None:
+        """Give up what Kafka does not have yet; `refused` is called for each record."""
+        self._producer.purge()
+        self._producer.flush(1)
+
+    def _delivered(self, record: Record, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self._arrived(record)
+        else:
+            self._refused(record, error)
+
+    def _make(self, making: _Making) -> None:
+        """In a thread of its own, since asking for the number of brokers blocks while Kafka is away."""
+        try:
+            replicas = self._settings.replication_factor or self._default_replicas()
+            wanted = [
+                NewTopic(making.topic, BATCH_TOPIC_PARTITIONS, replicas, config=BATCH_TOPIC_CONFIG),
+                NewTopic(self._settings.names.registry, REGISTRY_PARTITIONS, replicas, config=REGISTRY_TOPIC_CONFIG),
+            ]
+            missing = [topic for topic in wanted if topic.topic not in self._known_topics]
+            for name, future in self._admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).items():
+                _unless_there(future.result)
+                self._known_topics.add(name)
+        except KafkaException as error:
+            logger.info(
+                "A topic could not be created yet",
+                extra={"action": "topic_not_created", "topic": making.topic, "reason": str(error)},
+            )
+        finally:
+            making.done.set()
+
+    def _default_replicas(self) -> int:
+        brokers = self._admin.list_topics(timeout=ADMIN_TIMEOUT_S).brokers
+        return max(1, min(MOST_REPLICAS, len(brokers)))
+
+
+def _unless_there(result: Callable[[], None]) -> None:
+    try:
+        result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+
+
+def _headers(record: Record, source: bytes) -> list[tuple[str, str | bytes | None]]:
+    """The CloudEvents headers; an announcement, which has no event type, has none."""
+    if not record.event_type:
+        return []
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", record.event_id.encode()),
+        ("ce_source", source),
+        ("ce_type", (CE_TYPE_PREFIX + record.event_type).encode()),
+        ("ce_time", record.time.encode()),
+        ("content-type", b"application/json"),
+    ]

@@ -1,0 +1,256 @@
+"""From the pipeline's threads to Kafka, by way of memory and, when Kafka is away, of the disk.
+
+`put` is all that the pipeline's threads run: it appends to a deque and returns. One background thread, the sender,
+takes from there, in order:
+    1. take     what is in the buffer; make the topics of its batches
+    2. send     to Kafka's producer, if nothing waits in the spool and not too much is unacknowledged
+    3. spool    otherwise, behind what waits there already
+    4. drain    the spool, oldest first, as soon as Kafka takes records again
+The order of one process's events is kept throughout. What cannot be kept (buffer or spool past their bounds, a disk
+that refuses) is counted in `lost` and said in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Final
+
+from confluent_kafka import KafkaError
+
+from headway.kafka import KafkaSender, TopicState
+from headway.record import Record
+from headway.settings import Settings
+from headway.spool import Segment, Spool
+
+logger = logging.getLogger("headway")
+
+MOST_UNACKNOWLEDGED: Final = 20_000  # records in the producer; what a kill -9 can lose while Kafka is away
+MOST_UNACKNOWLEDGED_BYTES: Final = 64 * 1024 * 1024  # far below the producer's own bound, which would block
+TAKE_AT_MOST: Final = 2_000  # records a round, so that callbacks are served in between
+TAKE_AT_MOST_BYTES: Final = 16 * 1024 * 1024
+PAUSE_S: Final = 0.005  # between two rounds under load: lets records gather without the callers waking the sender
+YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
+IDLE_S: Final = 0.25  # between two rounds when there is nothing to do
+TOPIC_RETRY_S: Final = 1.0
+SAY_EVERY_S: Final = 10.0
+
+
+class Outbox:
+    """A bounded buffer and the thread that empties it. Threads may share it; processes may not (see `event_logger`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is started before the first `put`."""
+        self._settings = settings
+        self._buffer: deque[Record] = deque()
+        self._buffered_bytes = 0
+        self._wake = threading.Event()
+        self._idle = False  # the sender waits, and wants to be woken
+        self._closing = threading.Event()
+        self._start_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
+        self._unacknowledged: dict[str, Record] = {}
+        self._unacknowledged_bytes = 0
+        self._segment_of: dict[str, Segment] = {}
+        self._pending: deque[Record] = deque()  # read from the spool, not yet sent
+        self._topic_retry_at = 0.0
+        self._said_at = 0.0
+        self._spool = Spool(settings.spool_dir, settings.spool_bytes)
+        self.lost = 0
+        """Records that could not be kept anywhere."""
+
+    def put(self, record: Record) -> None:
+        """Hand a record over. Never raises, and never blocks longer than about half a millisecond."""
+        if self._buffered_bytes > self._settings.buffer_bytes // 2:
+            time.sleep(YIELD_S)  # a loop that only logs is faster than the sender: give it the interpreter
+            if self._buffered_bytes > self._settings.buffer_bytes:
+                self._lose(1, "the buffer is full")
+                return
+        self._buffered_bytes += record.size  # racy by a few records, which a bound of this size can bear
+        self._buffer.append(record)
+        if self._thread is None:
+            self._start()
+        elif self._idle:
+            self._wake.set()
+
+    def waiting(self) -> int:
+        """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
+        in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
+        return in_memory + (0 if self._spool.is_empty else 1)
+
+    def flush(self, timeout_s: float) -> int:
+        """Wait until Kafka has every record, at most so long; the records left."""
+        deadline = time.monotonic() + timeout_s
+        while self.waiting() and time.monotonic() < deadline:
+            self._wake.set()
+            time.sleep(PAUSE_S)
+        return self.waiting()
+
+    def close(self, timeout_s: float) -> int:
+        """Flush, leave to the spool what Kafka does not have, and end the sender; the records left in the spool."""
+        if self._thread is None:
+            return 0
+        left = self.flush(timeout_s)
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout=timeout_s + IDLE_S)
+        if not self._thread.is_alive():
+            self._thread = None  # a later `put` starts another
+            self._closing.clear()
+        return left
+
+    def abandon(self) -> None:
+        """In a forked child: let go of what is the parent's (its thread, its locks), and send nothing of it."""
+        self._spool.abandon()
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="headway-sender", daemon=True)
+                self._thread.start()
+
+    # The sender's thread from here on.
+
+    def _run(self) -> None:
+        self._sender = KafkaSender(self._settings, arrived=self._arrived, refused=self._refused)
+        self._spool.adopt()
+        while not self._closing.is_set():
+            try:
+                busy = self._round()
+            except Exception:
+                # Whatever it was, the pipeline must not notice, and the records taken are still in `_taken`.
+                logger.exception("The sender failed; it goes on", extra={"action": "sender_failed"})
+                busy = False
+            if busy or self._unacknowledged:
+                time.sleep(PAUSE_S)
+            else:
+                self._wait()
+        self._leave_to_spool()
+
+    def _wait(self) -> None:
+        self._idle = True  # before the look at the buffer: a `put` after the look wakes us
+        if not self._buffer:
+            self._wake.wait(IDLE_S)
+        self._idle = False
+        self._wake.clear()
+
+    def _round(self) -> bool:
+        """Steps 1 to 4 once; whether there is more to do at once."""
+        self._take()
+        if self._taken:
+            straight = self._spool.is_empty and not self._pending and self._has_room()
+            topics = self._topics(self._taken) if straight else TopicState.FAILED
+            if topics is TopicState.READY:
+                self._send(self._taken)
+            elif topics is TopicState.FAILED:
+                self._to_spool(self._taken)
+            if topics is not TopicState.PENDING:
+                self._taken = []
+        self._drain()
+        self._sender.poll(0)
+        return bool(self._buffer) or bool(self._taken) or bool(self._pending)
+
+    def _take(self) -> None:
+        taken_bytes = 0
+        while self._buffer and len(self._taken) < TAKE_AT_MOST and taken_bytes < TAKE_AT_MOST_BYTES:
+            record = self._buffer.popleft()
+            taken_bytes += record.size
+            self._buffered_bytes -= record.size
+            self._taken.append(record)
+
+    def _has_room(self) -> bool:
+        return (
+            len(self._unacknowledged) + TAKE_AT_MOST <= MOST_UNACKNOWLEDGED
+            and self._unacknowledged_bytes < MOST_UNACKNOWLEDGED_BYTES
+        )
+
+    def _topics(self, records: list[Record]) -> TopicState:
+        """Whether every record's topic is there; asks Kafka again only now and then when it does not answer."""
+        if time.monotonic() < self._topic_retry_at:
+            return TopicState.FAILED
+        for batch_id in {record.batch_id for record in records}:
+            state = self._sender.ensure_batch_topic(self._settings.names.of_batch(batch_id))
+            if state is TopicState.FAILED:
+                self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+            if state is not TopicState.READY:
+                return state
+        return TopicState.READY
+
+    def _send(self, records: list[Record]) -> None:
+        for record in records:
+            self._unacknowledged[record.event_id] = record
+            self._unacknowledged_bytes += record.size
+            self._sender.produce(record)
+
+    def _drain(self) -> None:
+        if not self._pending and not self._spool.is_empty and not self._unacknowledged:
+            found = self._spool.read_segment()
+            if found is not None:
+                segment, records = found
+                self._pending.extend(records)
+                self._segment_of.update((record.event_id, segment) for record in records)
+        if not self._pending or not self._has_room():
+            return
+        some = [self._pending[number] for number in range(min(TAKE_AT_MOST, len(self._pending)))]
+        if self._topics(some) is TopicState.READY:
+            self._send(some)
+            for _ in some:
+                self._pending.popleft()
+
+    def _to_spool(self, records: list[Record]) -> None:
+        try:
+            unfit = self._spool.append(records)
+        except OSError as error:
+            self._lose(len(records), f"Kafka is away and the spool cannot be written: {error}")
+            return
+        if unfit:
+            self._lose(unfit, f"Kafka is away and the spool is full ({self._settings.spool_bytes} bytes)")
+
+    def _arrived(self, record: Record) -> None:
+        if self._unacknowledged.pop(record.event_id, None) is not None:
+            self._unacknowledged_bytes -= record.size
+        segment = self._segment_of.pop(record.event_id, None)
+        if segment is not None:
+            segment.arrived()
+
+    def _refused(self, record: Record, error: KafkaError) -> None:
+        """Kafka will not take it: lost if it never can be taken, else sent again behind the others."""
+        if error.code() in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
+            return  # by `_leave_to_spool`, which keeps it
+        self._arrived(record)
+        if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
+            self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
+            return
+        self._sender.forget_topic(record.topic)
+        self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+        self._to_spool([record])
+
+    def _leave_to_spool(self) -> None:
+        """At the end of the process: what Kafka does not have goes to disk, for the next process, in order.
+
+        Records that came from the spool are still there: their segments are only removed once all have arrived.
+        """
+        self._sender.purge()
+        mine = [record for record in self._unacknowledged.values() if record.event_id not in self._segment_of]
+        left = [*mine, *self._taken, *self._buffer]
+        self._buffer.clear()
+        self._buffered_bytes = 0
+        if left:
+            self._to_spool(left)
+            logger.warning(
+                "Kafka did not take every event before the process ended; the rest waits on disk",
+                extra={"action": "left_to_spool", "events": len(left), "directory": str(self._settings.spool_dir)},
+            )
+        self._spool.close()
+
+    def _lose(self, records: int, reason: str) -> None:
+        self.lost += records
+        now = time.monotonic()
+        if now - self._said_at > SAY_EVERY_S:
+            self._said_at = now
+            logger.error(
+                "Events were lost", extra={"action": "events_lost", "lost_in_all": self.lost, "reason": reason}
+            )

@@ -1,0 +1,86 @@
+"""How a logger reaches Kafka and what it may use of the machine: every `HEADWAY_*` setting that it reads."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from headway_events import TopicNames
+
+from headway.errors import InvalidSetting
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one EventLogger. Each can be given to it by name, or in the environment."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    """HEADWAY_KAFKA_BOOTSTRAP: Kafka brokers to begin with, `host:port` separated by commas."""
+    names: TopicNames = TopicNames()
+    """HEADWAY_TOPIC_PREFIX, HEADWAY_REGISTRY_TOPIC: what this installation calls its topics."""
+    replication_factor: int = 0
+    """HEADWAY_REPLICATION_FACTOR: of new topics; 0 means three, or the number of brokers if that is less."""
+    buffer_bytes: int = 64 * 1024 * 1024
+    """HEADWAY_BUFFER_BYTES: memory for events not yet taken by the sender; past it they are lost, and counted."""
+    spool_dir: Path = Path(tempfile.gettempdir()) / "headway-spool"
+    """HEADWAY_SPOOL_DIR: where events wait while Kafka is away; best a disk that outlives the worker."""
+    spool_bytes: int = 1024 * 1024 * 1024
+    """HEADWAY_SPOOL_BYTES: the most that the spool may hold; past it new events are lost, and counted. 0: no spool."""
+    close_timeout_s: float = 10.0
+    """HEADWAY_CLOSE_TIMEOUT_S: how long the end of the process waits for Kafka before it leaves events to the spool."""
+    disabled: bool = False
+    """HEADWAY_DISABLED: every call returns at once and nothing is sent."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings in the environment (the process's by default).
+
+        Raises:
+            InvalidSetting: a value cannot be read; the message names the setting.
+        """
+        found = os.environ if environment is None else environment
+        default = cls()
+        names = TopicNames(
+            prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix,
+            registry=found.get("HEADWAY_REGISTRY_TOPIC") or default.names.registry,
+        )
+        return cls(
+            bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
+            names=names,
+            replication_factor=_whole(found, "HEADWAY_REPLICATION_FACTOR", default.replication_factor),
+            buffer_bytes=_whole(found, "HEADWAY_BUFFER_BYTES", default.buffer_bytes),
+            spool_dir=Path(found.get("HEADWAY_SPOOL_DIR") or default.spool_dir),
+            spool_bytes=_whole(found, "HEADWAY_SPOOL_BYTES", default.spool_bytes),
+            close_timeout_s=_seconds(found, "HEADWAY_CLOSE_TIMEOUT_S", default.close_timeout_s),
+            disabled=_truth(found, "HEADWAY_DISABLED"),
+        )
+
+
+def _whole(found: Mapping[str, str], name: str, default: int) -> int:
+    text = found.get(name) or str(default)
+    if not text.isdecimal():
+        raise InvalidSetting(name, text, "a whole number that is not negative")
+    return int(text)
+
+
+def _seconds(found: Mapping[str, str], name: str, default: float) -> float:
+    text = found.get(name) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise InvalidSetting(name, text, "a number of seconds that is not negative")
+    return seconds
+
+
+def _truth(found: Mapping[str, str], name: str) -> bool:
+    text = found.get(name, "").lower()
+    if text not in _TRUE | _FALSE:
+        raise InvalidSetting(name, text, "1 or 0")
+    return text in _TRUE

@@ -1,0 +1,214 @@
+"""Events on disk while Kafka is away: in order, bounded, and found again by the next process.
+
+A process writes into a directory of its own, which it holds locked; a directory that nobody holds was left by a
+process that is gone, and whoever finds it first sends what is in it. A directory holds numbered segments; a segment
+is a sequence of frames, each `length, CRC-32, payload`. A frame that a crash tore ends its segment: what came before
+it is whole. A segment is removed when Kafka has everything in it, so that after a crash some events can be sent twice
+(they keep their ids, and count once), none not at all.
+
+Not thread-safe: only the sender uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from headway.record import Record
+
+logger = logging.getLogger("headway")
+
+SEGMENT_BYTES: Final = 8 * 1024 * 1024  # arbitrary: small enough to free disk soon, large enough to be few files
+FRAME: Final = struct.Struct("<II")  # payload length, CRC-32 of the payload
+LOCK_FILE: Final = "lock"
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+class Segment:
+    """One file of records that is being sent: removed once all of them have arrived."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unsent = 0
+        self.read_whole = False
+
+    def arrived(self) -> None:
+        """One more of its records is in Kafka."""
+        self.unsent -= 1
+        self.remove_if_done()
+
+    def remove_if_done(self) -> None:
+        """Remove the file when nothing in it is needed any more."""
+        if self.read_whole and self.unsent == 0:
+            self.path.unlink(missing_ok=True)
+
+
+class Spool:
+    """This process's directory, and those that it has taken over."""
+
+    def __init__(self, root: Path, max_bytes: int) -> None:
+        """Nothing is made on disk until the first `append`."""
+        self._root = root
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._own: Path | None = None
+        self._locks: list[IO[bytes]] = []
+        self._writing: IO[bytes] | None = None
+        self._written = 0  # segments begun in the own directory
+        self._waiting: list[Path] = []  # segments to be read, oldest first; the last may be the one being written
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be read."""
+        return not self._waiting
+
+    def adopt(self) -> None:
+        """Take over the directories of processes that are gone, for sending before anything of our own."""
+        if not self._root.is_dir():
+            return
+        for directory in sorted(self._root.iterdir()):
+            if directory == self._own or not directory.is_dir():
+                continue
+            lock = _try_lock(directory)
+            if lock is None:
+                continue
+            segments = sorted(directory.glob("*.spool"))
+            if not segments:
+                shutil.rmtree(directory, ignore_errors=True)
+                lock.close()
+                continue
+            logger.warning(
+                "Found events that an earlier process could not send; sending them now",
+                extra={"action": "spool_adopted", "directory": str(directory), "segments": len(segments)},
+            )
+            self._locks.append(lock)
+            self._bytes += sum(segment.stat().st_size for segment in segments)
+            self._waiting[:0] = segments
+
+    def append(self, records: list[Record]) -> int:
+        """Write records after all that is there; the number that did not fit within the bound.
+
+        Raises:
+            OSError: the disk refused; nothing of `records` is in the spool.
+        """
+        frames = bytearray()
+        fitted = 0
+        for record in records:
+            payload = _encoder.encode(record)
+            if self._bytes + len(frames) + FRAME.size + len(payload) > self._max_bytes:
+                break
+            frames += FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+            fitted += 1
+        if frames:
+            self._write(frames)
+        return len(records) - fitted
+
+    def read_segment(self) -> tuple[Segment, list[Record]] | None:
+        """The oldest segment and its records, or None when there is none. It is removed as its records arrive."""
+        if not self._waiting:
+            return None
+        path = self._waiting.pop(0)
+        if self._writing is not None and not self._waiting:
+            self._writing.close()  # the segment being written is the one now read: the next append begins another
+            self._writing = None
+        data = path.read_bytes()
+        self._bytes -= len(data)
+        segment = Segment(path)
+        records = list(_frames(data, path))
+        segment.unsent = len(records)
+        segment.read_whole = True
+        segment.remove_if_done()
+        return segment, records
+
+    def close(self) -> None:
+        """Give up the locks; remove the directories that are empty."""
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
+        for lock in self._locks:
+            directory = Path(lock.name).parent
+            if not any(directory.glob("*.spool")):
+                shutil.rmtree(directory, ignore_errors=True)
+            lock.close()
+        self._locks.clear()
+
+    def abandon(self) -> None:
+        """In a forked child: close the inherited files, so that the locks end with the parent."""
+        if self._writing is not None:
+            self._writing.close()
+        for lock in self._locks:
+            lock.close()
+
+    def _write(self, frames: bytearray) -> None:
+        if self._writing is None or self._writing.tell() >= SEGMENT_BYTES:
+            self._begin_segment()
+        assert self._writing is not None
+        begin = self._writing.tell()
+        try:
+            unwritten = memoryview(frames)
+            while unwritten:  # a disk that is nearly full takes a part, and refuses the rest at the next try
+                unwritten = unwritten[self._writing.write(unwritten) :]
+            os.fsync(self._writing.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._writing.truncate(begin)
+            raise
+        self._bytes += len(frames)
+
+    def _begin_segment(self) -> None:
+        if self._own is None:
+            own = self._root / f"{os.getpid()}-{os.urandom(4).hex()}"
+            own.mkdir(parents=True)
+            lock = _try_lock(own)
+            assert lock is not None, "a directory made a moment ago is nobody else's"
+            self._own = own
+            self._locks.append(lock)
+        path = self._own / f"{self._written:08d}.spool"
+        writing = path.open("ab", buffering=0)
+        if self._writing is not None:
+            self._writing.close()
+        self._writing = writing
+        self._written += 1
+        self._waiting.append(path)
+
+
+def _try_lock(directory: Path) -> IO[bytes] | None:
+    """The directory's lock, held until closed, or None if another process holds it or it has just gone."""
+    try:
+        lock = (directory / LOCK_FILE).open("wb")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def _frames(data: bytes, path: Path) -> Iterator[Record]:
+    position = 0
+    while position + FRAME.size <= len(data):
+        length, checksum = FRAME.unpack_from(data, position)
+        payload = data[position + FRAME.size : position + FRAME.size + length]
+        if len(payload) < length or zlib.crc32(payload) != checksum:
+            break
+        yield _decoder.decode(payload)
+        position += FRAME.size + length
+    if position < len(data):
+        logger.warning(
+            "The end of a spool segment was torn by a crash; what was whole is sent",
+            extra={"action": "spool_torn", "path": str(path), "bytes_dropped": len(data) - position},
+        )

@@ -1,0 +1,113 @@
+"""A stage as Python sees it: a context manager that counts, makes checkpoints and states the final counts."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sized
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from headway.intervals import is_due, progress_interval
+
+if TYPE_CHECKING:
+    from headway.event_logger import EventLogger
+
+Path = TypeVar("Path", bound=str | os.PathLike[str])
+
+
+class Stage:
+    """One run of one stage, reported by one process. Thread-safe.
+
+    Leaving the `with` block reports `stage_complete` with the counts, unless an exception leaves it: then the stage
+    has not completed, and says nothing.
+    """
+
+    def __init__(
+        self,
+        event_logger: EventLogger,
+        batch_id: int,
+        name: str,
+        *,
+        total_files: int | None = None,
+        every: int | None = None,
+        gpu_ip: str | None = None,
+    ) -> None:
+        """Describe the run; entering the `with` block begins it.
+
+        Args:
+            event_logger: reports the events.
+            batch_id: the batch.
+            name: the stage.
+            total_files: None when it is not known.
+            every: files between two checkpoints; by default `intervals.progress_interval`.
+            gpu_ip: where the files are processed.
+        """
+        self.processed_files = 0
+        self.failed_files = 0
+        self._logger = event_logger
+        self._batch_id = batch_id
+        self._name = name
+        self._total = total_files
+        self._every = progress_interval(total_files) if every is None else every
+        self._gpu_ip = gpu_ip
+        self._lock = threading.Lock()
+        self._at_checkpoint = 0
+        self._checkpoint_s = time.monotonic()
+
+    def done(
+        self, file_name: str | os.PathLike[str], response: Any = None, *, duration_ms: float | None = None
+    ) -> None:
+        """A file succeeded."""
+        self._logger.file_complete(
+            self._batch_id, self._name, file_name, self._gpu_ip, response, duration_ms=duration_ms
+        )
+        with self._lock:
+            self.processed_files += 1
+            self._checkpoint_if_due()
+
+    def failed(
+        self, file_name: str | os.PathLike[str], error: BaseException | str, *, duration_ms: float | None = None
+    ) -> None:
+        """A file failed."""
+        self._logger.file_error(self._batch_id, self._name, file_name, error, self._gpu_ip, duration_ms=duration_ms)
+        with self._lock:
+            self.failed_files += 1
+            self._checkpoint_if_due()
+
+    def __enter__(self) -> Stage:
+        self._logger.stage_start(self._batch_id, self._name, self._total)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            self._logger.stage_complete(
+                self._batch_id, self._name, self.processed_files, self.failed_files, self._total
+            )
+
+    def _checkpoint_if_due(self) -> None:
+        handled = self.processed_files + self.failed_files
+        now = time.monotonic()
+        if is_due(handled - self._at_checkpoint, now - self._checkpoint_s, every=self._every):
+            self._logger.stage_progress(
+                self._batch_id, self._name, self.processed_files, self._total, self.failed_files
+            )
+            self._at_checkpoint = handled
+            self._checkpoint_s = now
+
+
+def track(
+    event_logger: EventLogger, batch_id: int, stage: str, paths: Iterable[Path], **options: Any
+) -> Iterator[Path]:
+    """Each of `paths` in turn, reported as done when the next is asked for.
+
+    A path whose turn ends by an exception or a `break` is not reported, and neither is the stage's end: the stage is
+    left as it is, to be seen as stalled. `options` are those of `Stage`.
+    """
+    total = len(paths) if isinstance(paths, Sized) else None
+    with Stage(event_logger, batch_id, stage, total_files=options.pop("total_files", total), **options) as run:
+        for path in paths:
+            begin = time.perf_counter()
+            yield path
+            run.done(path, duration_ms=(time.perf_counter() - begin) * 1000)
