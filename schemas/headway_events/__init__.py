@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headway_events.dead_letters import dead_letter_headers
 from headway_events.errors import (
     BadEvent,
     HeadwayError,
@@ -65,6 +66,7 @@ __all__ = [
     "WorkerHeartbeat",
     "WrongBatch",
     "batch_status",
+    "dead_letter_headers",
     "decode",
     "decode_announcement",
     "encode",

@@ -20,9 +20,17 @@ MAX_FILE_NAME_LENGTH: Final = 1024  # characters; an S3 key's longest
 MAX_FILE_NAME_BYTES: Final = 2048  # of UTF-8, for the same index row
 MAX_COUNT: Final = 2**31 - 1  # a Postgres integer
 
+_NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}  # for the JSON Schema; `decode` looks for NUL itself, which is faster
+
 BatchId: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="The batch, a signed 64-bit integer.")]
 StageName: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=MAX_STAGE_LENGTH, description="The stage of the pipeline.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_STAGE_LENGTH,
+        description="The stage of the pipeline, without NUL.",
+        extra_json_schema=_NO_NUL,
+    ),
 ]
 FileName: TypeAlias = Annotated[
     str,
@@ -30,7 +38,11 @@ FileName: TypeAlias = Annotated[
         min_length=1,
         max_length=MAX_FILE_NAME_LENGTH,
         description=f"The file, unique in its stage; at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, without NUL.",
+        extra_json_schema=_NO_NUL,
     ),
+]
+GpuIp: TypeAlias = Annotated[
+    str, Meta(description="Where the file was processed, without NUL.", extra_json_schema=_NO_NUL)
 ]
 FileCount: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT, description="A number of files.")]
 Milliseconds: TypeAlias = Annotated[float, Meta(ge=0, description="A duration in milliseconds.")]
@@ -71,7 +83,7 @@ class FileComplete(_Event, tag="file_complete", kw_only=True, frozen=True):
     stage: StageName
     file_name: FileName
     response: Response = UNSET
-    gpu_ip: str | None = None
+    gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
 
 
@@ -81,7 +93,7 @@ class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
     stage: StageName
     file_name: FileName
     response: Response = UNSET
-    gpu_ip: str | None = None
+    gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
 
 

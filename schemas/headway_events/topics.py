@@ -67,10 +67,10 @@ def registry_partition(batch_id: int, partitions: int) -> int:
     Every client that writes the registry must partition so (in librdkafka `partitioner=murmur2_random`): compaction
     keeps one record a key only within a partition, and a projector owns batches by these partitions.
     """
-    return (_murmur2(registry_key(batch_id)) & 0x7FFFFFFF) % partitions
+    return (murmur2(registry_key(batch_id)) & 0x7FFFFFFF) % partitions
 
 
-def _murmur2(data: bytes) -> int:
+def murmur2(data: bytes) -> int:
     """MurmurHash2 as in org.apache.kafka.common.utils.Utils.murmur2, unsigned."""
     mask = 0xFFFFFFFF
     multiplier = 0x5BD1E995
