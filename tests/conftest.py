@@ -61,7 +61,7 @@ def javascript_fold() -> Iterator[JavaScriptFold]:
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaBroker]:
     """A broker for one test, which may stop it, kill it and start it again."""
-    with servers.scratch_directory() as directory, servers.local_kafka(directory) as broker:
+    with servers.scratch_directory() as directory, servers.local_kafka(directory, servers.QUICK_RETURN) as broker:
         yield broker
 
 

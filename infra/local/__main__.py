@@ -32,7 +32,7 @@ def _run(command: str, only: list[str], purpose: list[str]) -> int:
     settings = StackSettings.from_environment()
     if command == "install":
         tools.install(purpose)
-        tools.kafka_jars(settings.state_dir / "jars")
+        tools.kafka_jars(settings.jars)
         return 0
     stack = LocalStack(settings, only)
     if command == "up":

@@ -32,12 +32,13 @@ class MissingTool(StackError):
 class PortTaken(StackError):
     """A port that the local stack needs is taken."""
 
-    def __init__(self, service: str, port: int, setting: str) -> None:
+    def __init__(self, service: str, port: int, setting: str, owner: str) -> None:
         super().__init__(
-            f"Port {port}, wanted by {service}, is taken by another program. Stop that program, or set {setting} "
-            "to a free port."
+            f"Port {port}, wanted by {service}, is taken by {owner}. "
+            f"Stop that program, or set {setting} to a free port."
         )
         self.port = port
+        self.owner = owner
         self.setting = setting
 
 
@@ -61,8 +62,10 @@ class ServiceNotReady(StackError):
 
 
 def log_tail(log: Path, lines: int = LOG_LINES_SHOWN) -> str:
-    """The last lines of a log file, or a word on why there are none."""
+    """The last lines of a log file without the frames of Java's stack traces, or a word on why there are none."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) or "(empty)"
+        written = log.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return "(no log was written)"
+    telling = [line for line in written if not line.startswith("\tat ")]
+    return "\n".join(telling[-lines:]) or "(empty)"

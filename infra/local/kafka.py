@@ -15,7 +15,7 @@ from infra.local import tools
 from infra.local.errors import StackError
 from infra.local.service import Service
 
-HEAP_MB = 512
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")  # a laptop has other things to do; one machine needs no more
 METADATA_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 60.0
 
@@ -41,7 +41,7 @@ class KafkaBroker(Service):
 
         Args:
             directory: for its data, configuration and log.
-            jars: from `tools.kafka_jars`.
+            jars: the directory that `tools.kafka_jars` fills.
             port: for clients.
             controller_port: for the quorum.
             node_id: unique in the cluster.
@@ -56,17 +56,10 @@ class KafkaBroker(Service):
         self._voters = voters or {node_id: controller_port}
         self._cluster_id = cluster_id or _new_cluster_id()
         self._properties = _properties(directory, node_id, port, controller_port, self._voters, settings or {})
-        self._java = [str(tools.java()), "-cp", f"{jars}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        self._jars = jars
         super().__init__(
             name=f"kafka-{node_id}" if len(self._voters) > 1 else "kafka",
-            command=[
-                *self._java,
-                f"-Xms{HEAP_MB // 2}m",
-                f"-Xmx{HEAP_MB}m",
-                "-XX:+UseSerialGC",
-                "kafka.Kafka",
-                str(directory / "server.properties"),
-            ],
+            command=lambda: [*self._java(), *HEAP, "kafka.Kafka", str(directory / "server.properties")],
             directory=directory,
             healthy=self._answers,
             ports=dict(zip(port_settings, (port, controller_port), strict=True)),
@@ -79,11 +72,20 @@ class KafkaBroker(Service):
         configuration = self.directory / "server.properties"
         configuration.write_text("".join(f"{name}={value}\n" for name, value in self._properties.items()))
         if not (self.directory / "data" / "meta.properties").exists():
-            format_storage = ["kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", str(configuration)]
-            done = subprocess.run([*self._java, *format_storage], capture_output=True, text=True, check=False)
+            format_storage = [
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={self._cluster_id}",
+                "-c",
+                str(configuration),
+            ]
+            done = subprocess.run([*self._java(), *format_storage], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise StackError(f"Kafka's storage in {self.directory} could not be formatted:\n{done.stderr[-2000:]}")
         super().start()
+
+    def _java(self) -> list[str]:
+        return [str(tools.java()), "-cp", f"{self._jars}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 
     def _answers(self) -> str | None:
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
@@ -126,9 +128,9 @@ class KafkaCluster:
             broker.wait(START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Stop every broker."""
+        """Kill every broker: the last ones could not leave in order, without a majority of controllers to tell."""
         for broker in self.brokers:
-            broker.stop()
+            broker.kill()
 
 
 def _new_cluster_id() -> str:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -36,7 +37,6 @@ class PostgresServer(Service):
             options: `postgresql.conf` settings to add or change.
             tied: see Service.
         """
-        self._bin = tools.postgres_bin()
         self._data = data
         self.database_url = f"postgresql://headway@127.0.0.1:{port}/headway"
         settings = {
@@ -50,9 +50,9 @@ class PostgresServer(Service):
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         super().__init__(
             name="postgres",
-            command=[str(self._bin / "postgres"), "-D", str(data), *flags],
+            command=lambda: [str(tools.postgres_bin() / "postgres"), "-D", str(data), *flags],
             directory=directory,
-            healthy=lambda: asyncio.run(self._answers()),
+            healthy=self._health,
             ports={"HEADWAY_POSTGRES_PORT": port},
             stop_signal=signal.SIGINT,  # "fast": ends sessions instead of waiting for them
             user=_unprivileged_user(),
@@ -70,14 +70,16 @@ class PostgresServer(Service):
         if self.user is not None:
             shutil.chown(self._data, self.user)
         command = [
-            str(self._bin / "initdb"), "--pgdata", str(self._data), "--username=headway", "--auth=trust",
+            str(tools.postgres_bin() / "initdb"), "--pgdata", str(self._data), "--username=headway", "--auth=trust",
             "--encoding=UTF8", "--locale=C.UTF-8",
         ]  # fmt: skip
-        done = subprocess.run(
-            [*self._wrapper(), *command], capture_output=True, text=True, check=False, cwd="/", env={**os.environ}
-        )
+        done = subprocess.run([*self._wrapper(), *command], capture_output=True, text=True, check=False, cwd="/")
         if done.returncode != 0:
             raise StackError(f"initdb could not make {self._data}:\n{done.stderr[-2000:]}")
+
+    def _health(self) -> str | None:
+        with ThreadPoolExecutor(1) as thread:  # the caller's thread may have a running loop, as tests do
+            return thread.submit(asyncio.run, self._answers()).result()
 
     async def _answers(self) -> str | None:
         """Whether the database answers; makes it the first time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,19 +20,21 @@ from infra.local.errors import PortTaken, ServiceDied, ServiceNotReady, StackErr
 
 POLL_S = 0.05
 SAME_PROCESS_S = 1.0  # a pid's start time is read with clock-tick precision
+FREE_PORTS = range(15_000, 32_768)  # below those that systems give to clients, so that none takes it meanwhile
 
 
 @dataclass
 class Service:
     """A program and the files that belong to it.
 
+    `command` is asked when the program starts and not before: to stop it no tool need be there.
     `healthy` says None when the program answers, else what is wrong. `stop_signal` is the one that ends it cleanly.
     `user`, if set, is whom root becomes to run it. With `tied` it dies when the thread that started it does: for
     tests, which must leave nothing behind even when they are killed.
     """
 
     name: str
-    command: Sequence[str]
+    command: Callable[[], Sequence[str]]
     directory: Path
     healthy: Callable[[], str | None]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -74,9 +77,9 @@ class Service:
             return
         for setting, port in self.ports.items():
             if _is_taken(port):
-                raise PortTaken(self.name, port, setting)
+                raise PortTaken(self.name, port, setting, owner=_listener(port))
         self.directory.mkdir(parents=True, exist_ok=True)
-        command = [*self._wrapper(), *self.command]
+        command = [*self._wrapper(), *self.command()]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawnp(
             command[0],
@@ -148,9 +151,9 @@ class Service:
 
 def free_port() -> int:
     """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while _is_taken(port := random.SystemRandom().choice(FREE_PORTS)):
+        pass
+    return port
 
 
 def _is_taken(port: int) -> bool:
@@ -161,6 +164,15 @@ def _is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def _listener(port: int) -> str:
+    """Who listens on a port, as far as this user may know."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return "another program"
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra.local.errors import StackError
 
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -25,6 +26,8 @@ class StackSettings:
     """HEADWAY_POSTGRES_PORT: where PostgreSQL listens, on loopback; not 5432, a distribution's own server's port."""
     projector_health_port: int = 8081
     """HEADWAY_PROJECTOR_HEALTH_PORT: where the projector answers `/healthz` and `/metrics`."""
+    gateway_host: str = "127.0.0.1"
+    """HEADWAY_GATEWAY_HOST: the address that the gateway listens on."""
     gateway_port: int = 8080
     """HEADWAY_GATEWAY_PORT: where the gateway serves the dashboard, the API and the streams."""
     state_dir: Path = CHECKOUT / ".headway"
@@ -48,7 +51,13 @@ class StackSettings:
             )
         }
         state_dir = Path(environment.get("HEADWAY_STATE_DIR") or cls.state_dir).absolute()
-        return cls(state_dir=state_dir, **ports)
+        gateway_host = environment.get("HEADWAY_GATEWAY_HOST") or cls.gateway_host
+        return cls(state_dir=state_dir, gateway_host=gateway_host, **ports)
+
+    @property
+    def jars(self) -> Path:
+        """Where Maven puts Kafka's jars."""
+        return self.state_dir / "jars"
 
     @property
     def bootstrap(self) -> str:
@@ -62,8 +71,9 @@ class StackSettings:
 
     @property
     def gateway_url(self) -> str:
-        """The dashboard's address."""
-        return f"http://127.0.0.1:{self.gateway_port}"
+        """The dashboard's address, for a browser on this machine."""
+        host = "127.0.0.1" if self.gateway_host in EVERY_ADDRESS else self.gateway_host
+        return f"http://{host}:{self.gateway_port}"
 
     @property
     def postgres_data(self) -> Path:

@@ -43,6 +43,8 @@ class LocalStack:
         for name in self._only:
             service = self._service(name)
             running = service.process() is not None
+            if name == "kafka":
+                tools.kafka_jars(self._settings.jars)
             service.start()
             service.wait(HEALTHY_WITHIN_S)
             say(f"{name}: {'runs already' if running else 'started'}")
@@ -76,7 +78,7 @@ class LocalStack:
         settings = self._settings
         return KafkaBroker(
             settings.state_dir / "kafka",
-            jars=tools.kafka_jars(settings.state_dir / "jars"),
+            jars=settings.jars,
             port=settings.kafka_port,
             controller_port=settings.kafka_controller_port,
         )
@@ -90,7 +92,7 @@ class LocalStack:
         settings = self._settings
         return Service(
             name="projector",
-            command=[_program("headway-projector"), "run"],
+            command=lambda: [_program("headway-projector"), "run"],
             directory=settings.state_dir / "logs",
             healthy=lambda: _get(f"http://127.0.0.1:{settings.projector_health_port}/healthz"),
             environment=self._environment(),
@@ -101,7 +103,7 @@ class LocalStack:
         settings = self._settings
         return Service(
             name="gateway",
-            command=[_program("headway-gateway"), "run"],
+            command=lambda: [_program("headway-gateway"), "run"],
             directory=settings.state_dir / "logs",
             healthy=lambda: _get(f"{settings.gateway_url}/healthz"),
             environment=self._environment(),
@@ -114,6 +116,7 @@ class LocalStack:
             "HEADWAY_KAFKA_BOOTSTRAP": settings.bootstrap,
             "HEADWAY_DATABASE_URL": settings.database_url,
             "HEADWAY_PROJECTOR_HEALTH_PORT": str(settings.projector_health_port),
+            "HEADWAY_GATEWAY_HOST": settings.gateway_host,
             "HEADWAY_GATEWAY_PORT": str(settings.gateway_port),
         }
 

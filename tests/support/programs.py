@@ -24,7 +24,7 @@ class Program(Service):
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(
             name=f"{name}-{self.port}",
-            command=[str(Path(sys.executable).with_name(name)), *arguments],
+            command=lambda: [str(Path(sys.executable).with_name(name)), *arguments],
             directory=directory,
             healthy=self._health,
             environment={**environment, port_setting: str(self.port)},

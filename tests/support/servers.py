@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import docker
+from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from infra.local import tools
 from infra.local.errors import MissingTool
@@ -16,16 +21,21 @@ from infra.local.postgres import PostgresServer
 from infra.local.service import free_port
 from infra.local.settings import StackSettings
 
-JARS = StackSettings().state_dir / "jars"  # shared with `make up`, so that Maven fetches them once
-NOT_DURABLE = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-}  # survives kill -9, not a power cut
+JARS = StackSettings.from_environment().jars  # shared with `make up`, so that Maven fetches them once
+KAFKA_IMAGE = "apache/kafka:4.1.1"
+POSTGRES_IMAGE = "postgres:17"
+NO_POWER_CUTS = {"fsync": "off", "full_page_writes": "off"}  # what is committed still survives kill -9
+QUICK_RETURN = {"broker.session.timeout.ms": "3000"}  # a killed broker may register again only after this; 9 s if unset
 
 
 def use_containers() -> bool:
-    """Whether this session's servers are containers: HEADWAY_TEST_STACK says, else whether the local tools lack."""
+    """Whether this session's servers are containers: asked for, or the only way on this machine.
+
+    HEADWAY_TEST_STACK is `local`, `containers`, or `auto` (the default): local if its tools are there.
+
+    Raises:
+        MissingTool: a tool of the local stack is missing, and no Docker engine answers either.
+    """
     choice = os.environ.get("HEADWAY_TEST_STACK", "auto")
     if choice not in {"auto", "local", "containers"}:
         raise ValueError(f"HEADWAY_TEST_STACK is {choice!r}; expected auto, local or containers")
@@ -35,8 +45,17 @@ def use_containers() -> bool:
         tools.java()
         tools.postgres_bin()
     except MissingTool:
+        if not _docker_answers():
+            raise
         return True
     return False
+
+
+def _docker_answers() -> bool:
+    try:
+        return bool(docker.from_env(timeout=5).ping())
+    except docker.errors.DockerException:
+        return False
 
 
 @contextmanager
@@ -51,10 +70,15 @@ def scratch_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def local_kafka(directory: Path) -> Iterator[KafkaBroker]:
+def local_kafka(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[KafkaBroker]:
     """One broker on free ports."""
     broker = KafkaBroker(
-        directory / "kafka", jars=tools.kafka_jars(JARS), port=free_port(), controller_port=free_port(), tied=True
+        directory / "kafka",
+        jars=tools.kafka_jars(JARS),
+        port=free_port(),
+        controller_port=free_port(),
+        settings=settings,
+        tied=True,
     )
     try:
         broker.start()
@@ -80,7 +104,7 @@ def local_cluster(directory: Path, brokers: int = 3) -> Iterator[KafkaCluster]:
 def local_postgres(directory: Path) -> Iterator[PostgresServer]:
     """One server on a free port."""
     server = PostgresServer(
-        directory / "logs", data=directory / "postgres", port=free_port(), options=NOT_DURABLE, tied=True
+        directory / "logs", data=directory / "postgres", port=free_port(), options=NO_POWER_CUTS, tied=True
     )
     try:
         server.start()
@@ -92,17 +116,34 @@ def local_postgres(directory: Path) -> Iterator[PostgresServer]:
 
 @contextmanager
 def kafka_container() -> Iterator[str]:
-    """The bootstrap address of Apache Kafka in a container."""
-    from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - only where a Docker engine answers
+    """The bootstrap address of Apache Kafka in a container.
 
-    with KafkaContainer("apache/kafka:4.1.1").with_kraft() as container:
-        yield container.get_bootstrap_server()
+    testcontainers' own KafkaContainer knows only Confluent's image; and a broker must advertise the port that clients
+    see, so that port is chosen before it starts.
+    """
+    port = free_port()
+    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
+    container.with_envs(
+        KAFKA_NODE_ID="1",
+        KAFKA_PROCESS_ROLES="broker,controller",
+        KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
+        KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
+        KAFKA_LISTENERS=f"PLAINTEXT://:{port},CONTROLLER://:9093",
+        KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://localhost:{port}",
+        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        KAFKA_AUTO_CREATE_TOPICS_ENABLE="false",
+        KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
+        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
+        KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR="1",
+        KAFKA_TRANSACTION_STATE_LOG_MIN_ISR="1",
+    )
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(int(START_TIMEOUT_S)))
+    with container:
+        yield f"localhost:{port}"
 
 
 @contextmanager
 def postgres_container() -> Iterator[str]:
     """The address of PostgreSQL in a container."""
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - only where a Docker engine answers
-
-    with PostgresContainer("postgres:17", username="headway", dbname="headway", driver=None) as container:
+    with PostgresContainer(POSTGRES_IMAGE, username="headway", dbname="headway", driver=None) as container:
         yield container.get_connection_url()

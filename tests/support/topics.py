@@ -92,13 +92,12 @@ class Topics:
             {"bootstrap.servers": self.bootstrap, "group.id": "tests", "enable.auto.commit": False, "log_level": 0}
         )
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
-            consumer.assign([TopicPartition(topic, partition, low)])
+            position, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+            consumer.assign([TopicPartition(topic, partition, position)])
             records: list[Record] = []
-            while not records or records[-1].offset < high - 1:
-                if low == high:
-                    break
-                for message in consumer.consume(5000, timeout=TIMEOUT_S):
+            deadline = time.monotonic() + TIMEOUT_S
+            while position < end and time.monotonic() < deadline:
+                for message in consumer.consume(min(5000, end - position), timeout=1):
                     if (error := message.error()) is not None:
                         raise AssertionError(f"{topic}: {KafkaError(error.code())}")
                     records.append(
@@ -110,6 +109,7 @@ class Topics:
                             timestamp_ms=message.timestamp()[1],
                         )
                     )
+                position = max(position, consumer.position([TopicPartition(topic, partition)])[0].offset)
             return records
         finally:
             consumer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.s
 
 
 def _service(directory: Path, command: list[str], **options: object) -> Service:
-    return Service(name="sleeper", command=command, directory=directory, healthy=lambda: None, **options)  # type: ignore[arg-type]
+    return Service(name="sleeper", command=lambda: command, directory=directory, healthy=lambda: None, **options)  # type: ignore[arg-type]
 
 
 def test_start_twice_runs_one_process_and_stop_leaves_none(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
         other.listen()
         port = other.getsockname()[1]
         service = _service(tmp_path, SLEEPER, ports={"HEADWAY_KAFKA_PORT": port})
-        with pytest.raises(PortTaken, match=rf"Port {port}.*set HEADWAY_KAFKA_PORT"):
+        with pytest.raises(PortTaken, match=rf"Port {port}.*pid {os.getpid()}.*set HEADWAY_KAFKA_PORT"):
             service.start()
     assert service.process() is None
 
@@ -58,7 +59,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
 def test_a_program_that_dies_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     service = Service(
         name="broken",
-        command=[sys.executable, "-c", "raise SystemExit('no such disk')"],
+        command=lambda: [sys.executable, "-c", "raise SystemExit('no such disk')"],
         directory=tmp_path,
         healthy=lambda: "not yet",
     )
@@ -68,7 +69,7 @@ def test_a_program_that_dies_is_reported_with_the_end_of_its_log(tmp_path: Path)
 
 
 def test_a_program_that_never_answers_is_reported_with_the_reason(tmp_path: Path) -> None:
-    service = Service(name="mute", command=SLEEPER, directory=tmp_path, healthy=lambda: "connection refused")
+    service = Service(name="mute", command=lambda: SLEEPER, directory=tmp_path, healthy=lambda: "connection refused")
     service.start()
     with pytest.raises(ServiceNotReady, match=r"within 1 s \(connection refused\)"):
         service.wait(1)

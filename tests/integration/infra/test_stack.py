@@ -1,0 +1,104 @@
+"""`python -m infra.local`: up twice is up once, down leaves no process, and what is wrong is said with the remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local.service import free_port
+from infra.local.settings import CHECKOUT, StackSettings
+from support import servers
+
+
+@pytest.fixture
+def stack_settings() -> Iterator[dict[str, str]]:
+    """Free ports and a state directory of its own, with Kafka's jars in it."""
+    with servers.scratch_directory() as directory:
+        (directory / "jars").symlink_to(servers.JARS)
+        ports = {
+            f"HEADWAY_{name}_PORT": str(free_port())
+            for name in ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "PROJECTOR_HEALTH", "GATEWAY")
+        }
+        settings = {"HEADWAY_STATE_DIR": str(directory), **ports}
+        yield settings
+        _stack("down", "--only", "kafka,postgres", settings=settings)
+        shutil.rmtree(StackSettings.from_environment(settings).postgres_data, ignore_errors=True)
+
+
+def _stack(*arguments: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "infra.local", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def _pids(settings: dict[str, str]) -> dict[str, int]:
+    files = Path(settings["HEADWAY_STATE_DIR"]).rglob("*.pid")
+    return {file.stem: json.loads(file.read_text())["pid"] for file in files}
+
+
+def test_up_twice_is_up_once_and_down_leaves_no_process(stack_settings: dict[str, str]) -> None:
+    first = _stack("up", "--only", "kafka,postgres", settings=stack_settings)
+    assert (first.returncode, first.stdout) == (0, "kafka: started\npostgres: started\n"), first.stderr
+    pids = _pids(stack_settings)
+    family = [child.pid for pid in pids.values() for child in psutil.Process(pid).children(recursive=True)]
+
+    second = _stack("up", "--only", "kafka,postgres", settings=stack_settings)
+    assert (second.returncode, second.stdout) == (0, "kafka: runs already\npostgres: runs already\n"), second.stderr
+    assert _pids(stack_settings) == pids
+
+    status = _stack("status", settings=stack_settings)
+    assert status.returncode == 1  # two of the four are down
+    assert status.stdout == "kafka: healthy\npostgres: healthy\nprojector: not running\ngateway: not running\n"
+
+    down = _stack("down", settings=stack_settings)
+    assert down.returncode == 0, down.stderr
+    assert [pid for pid in [*pids.values(), *family] if psutil.pid_exists(pid)] == []
+
+
+def test_down_needs_none_of_the_tools_that_up_needs(stack_settings: dict[str, str]) -> None:
+    done = _stack("down", settings={**stack_settings, "PATH": ""})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("did not run") == 4
+
+
+def test_up_names_a_taken_port_its_owner_and_the_setting_that_moves_it(stack_settings: dict[str, str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(stack_settings["HEADWAY_POSTGRES_PORT"])))
+        other.listen()
+        done = _stack("up", "--only", "postgres", settings=stack_settings)
+    assert done.returncode == 1
+    assert f"pid {os.getpid()}" in done.stderr
+    assert "set HEADWAY_POSTGRES_PORT to a free port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_up_names_a_missing_tool_and_the_package_that_brings_it(stack_settings: dict[str, str]) -> None:
+    done = _stack("up", "--only", "kafka", settings={**stack_settings, "PATH": "/nowhere"})
+    assert done.returncode == 1
+    assert "java was not found" in done.stderr
+    assert "apt-get install openjdk-17-jre-headless" in done.stderr
+
+
+def test_up_shows_why_a_server_died(stack_settings: dict[str, str]) -> None:
+    broken = Path(stack_settings["HEADWAY_STATE_DIR"]) / "kafka" / "data"
+    broken.mkdir(parents=True)
+    (broken / "meta.properties").write_text("version=1\ncluster.id=of-another-cluster\nnode.id=7\n")
+    done = _stack("up", "--only", "kafka", settings=stack_settings)
+    assert done.returncode == 1
+    assert "kafka ended while starting" in done.stderr
+    assert "the configured node id matches" in done.stderr
