@@ -141,7 +141,7 @@ class Outbox:
         """Steps 1 to 4 once; whether there is more to do at once."""
         self._take()
         if self._taken:
-            straight = self._spool.is_empty and not self._pending and self._has_room()
+            straight = self._spool.is_read and not self._pending and self._has_room()
             topics = self._topics(self._taken) if straight else TopicState.FAILED
             if topics is TopicState.READY:
                 self._send(self._taken)
@@ -156,10 +156,11 @@ class Outbox:
     def _take(self) -> None:
         taken_bytes = 0
         while self._buffer and len(self._taken) < TAKE_AT_MOST and taken_bytes < TAKE_AT_MOST_BYTES:
-            record = self._buffer.popleft()
+            record = self._buffer[0]
             taken_bytes += record.size
             self._buffered_bytes -= record.size
-            self._taken.append(record)
+            self._taken.append(record)  # before it leaves the buffer: `waiting` must never miss one
+            self._buffer.popleft()
 
     def _has_room(self) -> bool:
         return (
@@ -186,12 +187,9 @@ class Outbox:
             self._sender.produce(record)
 
     def _drain(self) -> None:
-        if not self._pending and not self._spool.is_empty and not self._unacknowledged:
-            found = self._spool.read_segment()
-            if found is not None:
-                segment, records = found
-                self._pending.extend(records)
-                self._segment_of.update((record.event_id, segment) for record in records)
+        if not self._pending and not self._unacknowledged and (segment := self._spool.read_segment()) is not None:
+            self._segment_of.update((record.event_id, segment) for record in segment.records)
+            self._pending.extend(segment.records)
         if not self._pending or not self._has_room():
             return
         some = [self._pending[number] for number in range(min(TAKE_AT_MOST, len(self._pending)))]

@@ -39,20 +39,28 @@ _decoder = msgspec.msgpack.Decoder(Record)
 class Segment:
     """One file of records that is being sent: removed once all of them have arrived."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.unsent = 0
-        self.read_whole = False
+    def __init__(self, path: Path, unfinished: set[Path]) -> None:
+        self.records: list[Record] = []
+        self._path = path
+        self._unfinished = unfinished
+        self._arrived = 0
+
+    def load(self) -> int:
+        """Read the file; its bytes."""
+        data = self._path.read_bytes()
+        self.records = list(_frames(data, self._path))
+        self._remove_if_done()
+        return len(data)
 
     def arrived(self) -> None:
         """One more of its records is in Kafka."""
-        self.unsent -= 1
-        self.remove_if_done()
+        self._arrived += 1
+        self._remove_if_done()
 
-    def remove_if_done(self) -> None:
-        """Remove the file when nothing in it is needed any more."""
-        if self.read_whole and self.unsent == 0:
-            self.path.unlink(missing_ok=True)
+    def _remove_if_done(self) -> None:
+        if self._arrived == len(self.records):
+            self._path.unlink(missing_ok=True)
+            self._unfinished.discard(self._path)
 
 
 class Spool:
@@ -68,11 +76,17 @@ class Spool:
         self._writing: IO[bytes] | None = None
         self._written = 0  # segments begun in the own directory
         self._waiting: list[Path] = []  # segments to be read, oldest first; the last may be the one being written
+        self._unfinished: set[Path] = set()  # segments that have records Kafka does not have
+
+    @property
+    def is_read(self) -> bool:
+        """Whether there is nothing more to be read."""
+        return not self._waiting
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to be read."""
-        return not self._waiting
+        """Whether Kafka has everything that was ever in it. Any thread may ask."""
+        return not self._unfinished
 
     def adopt(self) -> None:
         """Take over the directories of processes that are gone, for sending before anything of our own."""
@@ -95,6 +109,7 @@ class Spool:
             )
             self._locks.append(lock)
             self._bytes += sum(segment.stat().st_size for segment in segments)
+            self._unfinished.update(segments)
             self._waiting[:0] = segments
 
     def append(self, records: list[Record]) -> int:
@@ -115,22 +130,17 @@ class Spool:
             self._write(frames)
         return len(records) - fitted
 
-    def read_segment(self) -> tuple[Segment, list[Record]] | None:
-        """The oldest segment and its records, or None when there is none. It is removed as its records arrive."""
+    def read_segment(self) -> Segment | None:
+        """The oldest segment not yet read, or None. Its file is removed as its records arrive."""
         if not self._waiting:
             return None
         path = self._waiting.pop(0)
         if self._writing is not None and not self._waiting:
             self._writing.close()  # the segment being written is the one now read: the next append begins another
             self._writing = None
-        data = path.read_bytes()
-        self._bytes -= len(data)
-        segment = Segment(path)
-        records = list(_frames(data, path))
-        segment.unsent = len(records)
-        segment.read_whole = True
-        segment.remove_if_done()
-        return segment, records
+        segment = Segment(path, self._unfinished)
+        self._bytes -= segment.load()
+        return segment
 
     def close(self) -> None:
         """Give up the locks; remove the directories that are empty."""
@@ -181,6 +191,7 @@ class Spool:
             self._writing.close()
         self._writing = writing
         self._written += 1
+        self._unfinished.add(path)
         self._waiting.append(path)
 
 
