@@ -116,7 +116,7 @@ def check_year(when: datetime, path: str) -> None:
 
 def _check_depth(value: bytes) -> None:
     """Refuse JSON nested so deeply that readers would differ: Python's limit depends on where it is called from."""
-    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+    if len(value) <= 2 * MAX_DEPTH or value.count(b"[") + value.count(b"{") <= MAX_DEPTH:  # a level takes two bytes
         return
     brackets = _JSON_STRING.sub(b"", value).translate(_BRACKETS, _NO_BRACKET)
     for _ in range(MAX_DEPTH):
