@@ -18,8 +18,8 @@ demo: setup ## run a real audio pipeline and watch it: SIZE=files BATCH=id FILES
 up: setup ## start Kafka, PostgreSQL, projector and gateway, and wait until healthy
 	$(PY) -m infra.local up
 
-down: $(STAMP) ## stop all that `make up` started
-	$(PY) -m infra.local down
+down: ## stop all that `make up` started
+	@if [ -x $(PY) ]; then $(PY) -m infra.local down; fi
 
 test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name'
 	$(PY) -m pytest $(ARGS)
@@ -50,8 +50,9 @@ setup: $(STAMP) ## install what the stack needs (done by the others)
 setup-tests: $(STAMP)
 	@$(PY) -m infra.local install --for stack,browser
 
-clean: ## remove what was installed and the stack's data (not while it is up)
-	rm -rf $(VENV) .headway
+clean: down ## stop the stack, and remove its data and what was installed
+	@if [ -x $(PY) ]; then $(PY) -m infra.local clean; fi
+	rm -rf $(VENV)
 
 $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=")'

@@ -1,4 +1,4 @@
-"""`python -m infra.local up|down|status|install`: the local stack from the command line, as the Makefile calls it."""
+"""`python -m infra.local up|down|status|clean|install`: the local stack from the command line, for the Makefile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.local.stack import SERVICES, LocalStack
 def main() -> int:
     """Run one command; 0 when it succeeded, 1 with a message on stderr when it did not."""
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "status", "install"])
+    parser.add_argument("command", choices=["up", "down", "status", "clean", "install"])
     parser.add_argument("--only", default=",".join(SERVICES), help="services, separated by commas (default: all)")
     parser.add_argument("--for", dest="purpose", default="stack", help="install for: stack, or stack,browser")
     arguments = parser.parse_args()
@@ -41,6 +41,8 @@ def _run(command: str, only: list[str], purpose: list[str]) -> int:
             print(f"dashboard: {settings.gateway_url}/")
     elif command == "down":
         stack.down()
+    elif command == "clean":
+        stack.clean()
     else:
         standing = stack.status()
         print("\n".join(f"{name}: {state}" for name, state in standing.items()))

@@ -60,6 +60,16 @@ class StackSettings:
         return self.state_dir / "jars"
 
     @property
+    def kafka_dir(self) -> Path:
+        """Kafka's data, configuration, log and pid file."""
+        return self.state_dir / "kafka"
+
+    @property
+    def logs(self) -> Path:
+        """The logs and pid files of the other programs."""
+        return self.state_dir / "logs"
+
+    @property
     def bootstrap(self) -> str:
         """Kafka's address for clients."""
         return f"127.0.0.1:{self.kafka_port}"

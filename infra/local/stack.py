@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -57,6 +58,18 @@ class LocalStack:
             service.stop()
             say(f"{name}: {'stopped' if running else 'did not run'}")
 
+    def clean(self) -> None:
+        """Remove the data, the logs and Kafka's jars; what else lies in the state directory is not the stack's.
+
+        Raises:
+            StackError: something still runs.
+        """
+        if running := [name for name, state in self.status().items() if state != "not running"]:
+            raise StackError(f"{', '.join(running)} still runs. Run `make down` first.")
+        settings = self._settings
+        for directory in (settings.kafka_dir, settings.postgres_data, settings.logs, settings.jars):
+            shutil.rmtree(directory, ignore_errors=True)
+
     def status(self) -> dict[str, str]:
         """Of each service: "healthy", "not running", or what is wrong."""
         services = {name: self._service(name) for name in self._only}
@@ -77,7 +90,7 @@ class LocalStack:
     def _kafka(self) -> Service:
         settings = self._settings
         return KafkaBroker(
-            settings.state_dir / "kafka",
+            settings.kafka_dir,
             jars=settings.jars,
             port=settings.kafka_port,
             controller_port=settings.kafka_controller_port,
@@ -85,15 +98,14 @@ class LocalStack:
 
     def _postgres(self) -> Service:
         settings = self._settings
-        directory = settings.state_dir / "logs"
-        return PostgresServer(directory, data=settings.postgres_data, port=settings.postgres_port)
+        return PostgresServer(settings.logs, data=settings.postgres_data, port=settings.postgres_port)
 
     def _projector(self) -> Service:
         settings = self._settings
         return Service(
             name="projector",
             command=lambda: [_program("headway-projector"), "run"],
-            directory=settings.state_dir / "logs",
+            directory=settings.logs,
             healthy=lambda: _get(f"http://127.0.0.1:{settings.projector_health_port}/healthz"),
             environment=self._environment(),
             ports={"HEADWAY_PROJECTOR_HEALTH_PORT": settings.projector_health_port},
@@ -104,7 +116,7 @@ class LocalStack:
         return Service(
             name="gateway",
             command=lambda: [_program("headway-gateway"), "run"],
-            directory=settings.state_dir / "logs",
+            directory=settings.logs,
             healthy=lambda: _get(f"{settings.gateway_url}/healthz"),
             environment=self._environment(),
             ports={"HEADWAY_GATEWAY_PORT": settings.gateway_port},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -30,8 +29,8 @@ def stack_settings() -> Iterator[dict[str, str]]:
         }
         settings = {"HEADWAY_STATE_DIR": str(directory), **ports}
         yield settings
-        _stack("down", "--only", "kafka,postgres", settings=settings)
-        shutil.rmtree(StackSettings.from_environment(settings).postgres_data, ignore_errors=True)
+        _stack("down", settings=settings)
+        _stack("clean", settings=settings)
 
 
 def _stack(*arguments: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -68,6 +67,20 @@ def test_up_twice_is_up_once_and_down_leaves_no_process(stack_settings: dict[str
     down = _stack("down", settings=stack_settings)
     assert down.returncode == 0, down.stderr
     assert [pid for pid in [*pids.values(), *family] if psutil.pid_exists(pid)] == []
+
+
+def test_clean_refuses_while_something_runs_and_removes_only_what_is_the_stacks(
+    stack_settings: dict[str, str],
+) -> None:
+    state = Path(stack_settings["HEADWAY_STATE_DIR"])
+    (state / "notes.txt").write_text("mine")
+    assert _stack("up", "--only", "postgres", settings=stack_settings).returncode == 0
+    refused = _stack("clean", settings=stack_settings)
+    assert (refused.returncode, refused.stderr) == (1, "clean: postgres still runs. Run `make down` first.\n")
+    assert _stack("down", settings=stack_settings).returncode == 0
+    assert _stack("clean", settings=stack_settings).returncode == 0
+    assert not StackSettings.from_environment(stack_settings).postgres_data.exists()
+    assert (state / "notes.txt").read_text() == "mine"
 
 
 def test_down_needs_none_of_the_tools_that_up_needs(stack_settings: dict[str, str]) -> None:
