@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from headway_events import (
     BatchComplete,
     Event,
@@ -116,11 +117,16 @@ def test_events_of_one_stage_change_no_other(history: list[Event], extra: Event)
     assert after.stages == before.stages
 
 
-def test_a_stage_silent_for_longer_than_allowed_is_stalled() -> None:
-    stage = fold(StageState(), StageStart(batch_id=BATCH_ID, stage="denoise", timestamp=BEGINNING))
+@pytest.mark.parametrize(("silent_s", "expected"), [(30, "processing"), (31, "stalled")])
+def test_a_stage_silent_for_longer_than_allowed_is_stalled(
+    silent_s: int, expected: str, javascript_fold: JavaScriptFold
+) -> None:
+    start = StageStart(batch_id=BATCH_ID, stage="denoise", timestamp=BEGINNING)
+    now = BEGINNING + timedelta(seconds=silent_s)
 
-    assert status_at(stage, BEGINNING + timedelta(seconds=30), timedelta(seconds=30)) is Status.PROCESSING
-    assert status_at(stage, BEGINNING + timedelta(seconds=31), timedelta(seconds=30)) is Status.STALLED
+    assert status_at(fold(StageState(), start), now, timedelta(seconds=30)) == expected
+    in_javascript = javascript_fold(as_json([start]), now=now.timestamp() * 1000, stalledAfterMs=30_000)
+    assert in_javascript["stages"][0][1][0]["statusAt"] == expected
 
 
 def test_a_complete_stage_is_never_stalled() -> None:
