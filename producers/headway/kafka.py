@@ -18,7 +18,7 @@ from headway_events.topics import (
     REGISTRY_PARTITIONS,
     REGISTRY_TOPIC_CONFIG,
 )
-from headway_events.wire import CE_TYPE_PREFIX
+from headway_events.wire import cloud_event_headers
 
 from headway.record import Record
 from headway.settings import Settings
@@ -65,7 +65,7 @@ class KafkaSender:
         self._refused = refused
         self._known_topics: set[str] = set()
         self._making: _Making | None = None
-        self._source = f"/{socket.gethostname()}/{os.getpid()}".encode()
+        self._source = f"/{socket.gethostname()}/{os.getpid()}"
         common: dict[str, str | int | float | bool] = {
             "bootstrap.servers": settings.bootstrap,
             "log_level": 2,  # critical: that Kafka is away is said once, by the outbox, not every second
@@ -170,15 +170,8 @@ def _unless_there(result: Callable[[], None]) -> None:
             raise
 
 
-def _headers(record: Record, source: bytes) -> list[tuple[str, str | bytes | None]]:
+def _headers(record: Record, source: str) -> list[tuple[str, str | bytes | None]]:
     """The CloudEvents headers; an announcement, which has no event type, has none."""
     if not record.event_type:
         return []
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", record.event_id.encode()),
-        ("ce_source", source),
-        ("ce_type", (CE_TYPE_PREFIX + record.event_type).encode()),
-        ("ce_time", record.time.encode()),
-        ("content-type", b"application/json"),
-    ]
+    return [*cloud_event_headers(record.event_type, source=source, event_id=record.event_id, time=record.time)]
