@@ -125,14 +125,15 @@ def topics(bootstrap: str, names: TopicNames) -> Topics:
 
 
 @pytest.fixture
-def environment(names: TopicNames, bootstrap: str, database_url: str) -> dict[str, str]:
-    """The settings that make a program work on this test's servers, topics and database."""
+def environment(names: TopicNames, bootstrap: str, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings that make a program work on this test's servers, topics, database and spool."""
     return {
         "HEADWAY_KAFKA_BOOTSTRAP": bootstrap,
         "HEADWAY_DATABASE_URL": database_url,
         "HEADWAY_TOPIC_PREFIX": names.prefix,
         "HEADWAY_REGISTRY_TOPIC": names.registry,
         "HEADWAY_DEAD_LETTER_TOPIC": names.dead_letters,
+        "HEADWAY_SPOOL_DIR": str(tmp_path / "spool"),
         "HEADWAY_PROJECTOR_APP_ID": f"projector-{names.registry}",
     }
 

@@ -46,7 +46,8 @@ def _stack(*arguments: str, settings: dict[str, str]) -> subprocess.CompletedPro
 
 
 def _pids(settings: dict[str, str]) -> dict[str, int]:
-    files = Path(settings["HEADWAY_STATE_DIR"]).rglob("*.pid")
+    places = StackSettings.from_environment(settings)
+    files = [places.kafka_dir / "kafka.pid", places.logs / "postgres.pid"]
     return {file.stem: json.loads(file.read_text())["pid"] for file in files}
 
 
