@@ -5,14 +5,19 @@ Its key and value are those of the refused record, byte for byte.
 
 from __future__ import annotations
 
-from headway_events.errors import BadEvent
 
+def dead_letter_headers(*, topic: str, offset: int, error: str, message: str) -> list[tuple[str, bytes]]:
+    """The headers for the record that was refused at `offset` of `topic`.
 
-def dead_letter_headers(*, topic: str, offset: int, error: BadEvent) -> list[tuple[str, bytes]]:
-    """The headers for the record that was refused at `offset` of `topic` with `error`."""
+    Args:
+        topic: the batch's topic.
+        offset: the record's offset there.
+        error: the class name of the BadEvent, a stable code.
+        message: what the BadEvent says.
+    """
     return [
         ("topic", topic.encode()),
         ("offset", str(offset).encode()),
-        ("error", type(error).__name__.encode()),
-        ("message", str(error).encode(errors="backslashreplace")),
+        ("error", error.encode()),
+        ("message", message.encode(errors="backslashreplace")),
     ]
