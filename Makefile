@@ -13,7 +13,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: setup ## run a real audio pipeline and watch it: SIZE=files BATCH=id FILES=folder
-	HEADWAY_DEMO_SIZE=$(SIZE) HEADWAY_DEMO_BATCH=$(BATCH) HEADWAY_DEMO_FILES=$(FILES) $(PY) -m examples.denoise.demo
+	HEADWAY_DEMO_SIZE='$(SIZE)' HEADWAY_DEMO_BATCH='$(BATCH)' HEADWAY_DEMO_FILES='$(FILES)' $(PY) -m examples.denoise.demo
 
 up: setup ## start Kafka, PostgreSQL, projector and gateway, and wait until healthy
 	$(PY) -m infra.local up

@@ -40,19 +40,15 @@ class StackSettings:
         Raises:
             StackError: a setting's value is not a port; the message names it.
         """
-        ports = {
-            name: _port(environment, f"HEADWAY_{name.upper()}", getattr(cls, name))
-            for name in (
-                "kafka_port",
-                "kafka_controller_port",
-                "postgres_port",
-                "projector_health_port",
-                "gateway_port",
-            )
-        }
-        state_dir = Path(environment.get("HEADWAY_STATE_DIR") or cls.state_dir).absolute()
-        gateway_host = environment.get("HEADWAY_GATEWAY_HOST") or cls.gateway_host
-        return cls(state_dir=state_dir, gateway_host=gateway_host, **ports)
+        return cls(
+            kafka_port=_port(environment, "HEADWAY_KAFKA_PORT", cls.kafka_port),
+            kafka_controller_port=_port(environment, "HEADWAY_KAFKA_CONTROLLER_PORT", cls.kafka_controller_port),
+            postgres_port=_port(environment, "HEADWAY_POSTGRES_PORT", cls.postgres_port),
+            projector_health_port=_port(environment, "HEADWAY_PROJECTOR_HEALTH_PORT", cls.projector_health_port),
+            gateway_host=environment.get("HEADWAY_GATEWAY_HOST") or cls.gateway_host,
+            gateway_port=_port(environment, "HEADWAY_GATEWAY_PORT", cls.gateway_port),
+            state_dir=Path(environment.get("HEADWAY_STATE_DIR") or cls.state_dir).absolute(),
+        )
 
     @property
     def jars(self) -> Path:

@@ -14,7 +14,7 @@ HEALTHY_WITHIN_S = 60.0
 
 
 class Program(Service):
-    """One console script under test: start it, kill it, stop it for a while, read its log."""
+    """One console script under test: run it, kill it, read its log; `process()` can `suspend()` and `resume()`."""
 
     def __init__(
         self, name: str, *arguments: str, directory: Path, environment: Mapping[str, str], port_setting: str
