@@ -1,0 +1,148 @@
+"""The composition of a projector: what is made of what, in which order it starts, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, TypeVar
+
+import asyncpg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from headway_projector import health as health_module
+from headway_projector.control_plane import ControlPlane
+from headway_projector.data_plane import AWAY, DataPlane
+from headway_projector.dead_letters import DeadLetters, make_topics
+from headway_projector.errors import ProjectorError
+from headway_projector.health import Health
+from headway_projector.migrate import migrate
+from headway_projector.reader import Reader
+from headway_projector.reconcile import Reconciler
+from headway_projector.settings import Settings
+from headway_projector.store import Store
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+CRASH_CHECK_S: Final = 1.0
+STOP_TIMEOUT_S: Final = 10.0
+
+Result = TypeVar("Result")
+
+
+async def run(settings: Settings) -> None:
+    """Project until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: the health port is taken.
+        ProjectorError: a part ended by itself; the process should be started anew.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    health = Health()
+    end_health = await health_module.serve(health, settings.health_host, settings.health_port)
+    try:
+        starting = asyncio.create_task(_start(settings, health))
+        stop_asked = asyncio.create_task(stopped.wait())
+        await asyncio.wait({starting, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            parts = starting.result()
+            await _until_stopped(parts, stop_asked)
+        else:
+            starting.cancel()
+    finally:
+        await end_health()
+
+
+class _Parts(NamedTuple):
+    """The running parts."""
+
+    store: Store
+    data_plane: DataPlane
+    control_plane: ControlPlane
+    project: asyncio.Task[None]
+    reconcile: asyncio.Task[None]
+
+
+async def _start(settings: Settings, health: Health) -> _Parts:
+    """Start everything, waiting for the servers that are away."""
+    await _until_there(health, "PostgreSQL", lambda: migrate(settings.database_url))
+    partitions = await _until_there(
+        health,
+        "Kafka",
+        lambda: asyncio.to_thread(make_topics, settings.bootstrap, settings.names, settings.replication_factor),
+    )
+    store = await _until_there(health, "PostgreSQL", lambda: Store.connect(settings.database_url))
+    letters = DeadLetters(settings.bootstrap, settings.names.dead_letters)
+    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health)
+    control_plane = ControlPlane(settings)
+    reconciler = Reconciler(
+        admin=AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2}),
+        names=settings.names,
+        partitions=partitions,
+        assigned=control_plane.assigned,
+        store=store,
+        data_plane=data_plane,
+        health=health,
+    )
+    project = asyncio.create_task(data_plane.run())
+    reconcile = asyncio.create_task(reconciler.run())
+    control_plane.listen(announced=reconciler.announce, reassigned=reconciler.look)
+    await control_plane.start()
+    health.turned()
+    health.running()
+    health.watch()
+    logger.info("The projector runs", extra={"action": "started", "registry_partitions": partitions})
+    return _Parts(store, data_plane, control_plane, project, reconcile)
+
+
+async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
+    """Wait for the signal, or for a part to end by itself; then end the others in order."""
+    try:
+        while not stop_asked.done():
+            done, _ = await asyncio.wait(
+                {parts.project, parts.reconcile, stop_asked}, timeout=CRASH_CHECK_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done - {stop_asked}:
+                task.result()
+                raise ProjectorError("A part of the projector ended by itself.")
+            if (reason := parts.control_plane.crashed) is not None:
+                raise ProjectorError(f"Faust ended by itself: {reason!r}") from reason
+    finally:
+        await _stop(parts)
+
+
+async def _stop(parts: _Parts) -> None:
+    parts.reconcile.cancel()
+    parts.data_plane.stop()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await asyncio.gather(parts.project, return_exceptions=True)
+            await parts.control_plane.stop()
+            await parts.data_plane.close()
+            await parts.store.close()
+    except TimeoutError:
+        logger.warning("The projector did not end in time; what was not committed is projected by the next one",
+                       extra={"action": "stop_timeout"})  # fmt: skip
+
+
+async def _until_there(health: Health, server: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of an attempt, made again and again until its server is there."""
+    while True:
+        try:
+            result = await attempt()
+        except (*AWAY, asyncpg.PostgresError, KafkaException) as error:
+            reason = f"{type(error).__name__}: {error}"
+            health.waits_for(server, reason)
+            logger.warning(
+                "A server does not answer yet; trying again",
+                extra={"action": "waiting", "server": server, "reason": reason},
+            )
+            await asyncio.sleep(RETRY_S)
+        else:
+            health.has(server)
+            return result

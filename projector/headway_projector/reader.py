@@ -1,0 +1,116 @@
+"""Reads the topics of the owned batches: manual assignment, from the offsets that the tables hold. One thread only.
+
+The only consumer of batch topics. It commits nothing to Kafka: where a batch stands is in PostgreSQL. Offsets that a
+topic no longer has are reported, never skipped.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from headway_projector.poll import BatchMemory, RawRecord
+
+POLL_S: Final = 0.05  # the longest a record waits for others to share its transaction
+QUEUED_KB: Final = 32 * 1024  # fetched ahead; bounds the memory of a poll of large records
+WATERMARK_TIMEOUT_S: Final = 5.0
+
+_OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+_GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_ID})
+
+
+class Polled(NamedTuple):
+    """What one poll brought."""
+
+    records: list[tuple[BatchMemory, list[RawRecord]]]  # in order
+    out_of_range: list[BatchMemory]  # whose topics do not have the offset asked for
+    gone: list[BatchMemory]  # whose topics are not there
+
+
+class Reader:
+    """A consumer whose assignment other threads may change; `poll` and `close` belong to one thread at a time."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._reading: dict[str, BatchMemory] = {}  # by topic, as of the orders carried out
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "headway-projector-unused",  # required by the client, used for nothing: see above
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "queued.max.messages.kbytes": QUEUED_KB,
+                "fetch.wait.max.ms": 100,
+                "log_level": 3,
+            }
+        )
+
+    def begin(self, memory: BatchMemory) -> None:
+        """Read a batch from its memory's position on, as of the next poll.
+
+        What a poll brings comes with the memory for which it was read: a batch that was ended and begun again from
+        another position can be told from what it was before.
+        """
+        partition = TopicPartition(memory.topic, 0, memory.position)
+        self._orders.put(lambda: self._assign(memory, partition))
+
+    def end(self, memory: BatchMemory) -> None:
+        """Read a batch no more, as of the next poll."""
+        self._orders.put(lambda: self._unassign(memory))
+
+    def poll(self, most_records: int) -> Polled:
+        """What has come, at most so much; waits a little for the first."""
+        self._carry_out_orders()
+        records: dict[str, list[RawRecord]] = {}
+        errors: dict[str, KafkaError] = {}
+        for message in self._consumer.consume(most_records, timeout=POLL_S):
+            error = message.error()
+            topic = message.topic() or ""
+            if error is None:
+                records.setdefault(topic, []).append(_record(message))
+            else:
+                errors[topic] = error
+        reading = self._reading
+        return Polled(
+            [(reading[topic], some) for topic, some in records.items() if topic in reading],
+            [reading[topic] for topic, error in errors.items() if topic in reading and error.code() in _OUT_OF_RANGE],
+            [reading[topic] for topic, error in errors.items() if topic in reading and error.code() in _GONE],
+        )
+
+    def watermarks(self, topic: str) -> tuple[int, int]:
+        """The first offset that the topic has, and the one after its last.
+
+        Raises:
+            KafkaException: Kafka does not answer, or has no such topic.
+        """
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=WATERMARK_TIMEOUT_S)
+        return low, high
+
+    def close(self) -> None:
+        """Leave Kafka."""
+        self._consumer.close()
+
+    def _carry_out_orders(self) -> None:
+        while True:
+            try:
+                order = self._orders.get_nowait()
+            except queue.Empty:
+                return
+            order()
+
+    def _assign(self, memory: BatchMemory, partition: TopicPartition) -> None:
+        self._reading[memory.topic] = memory
+        self._consumer.incremental_assign([partition])
+
+    def _unassign(self, memory: BatchMemory) -> None:
+        if self._reading.get(memory.topic) is memory:
+            del self._reading[memory.topic]
+            self._consumer.incremental_unassign([TopicPartition(memory.topic, 0)])
+
+
+def _record(message: Message) -> RawRecord:
+    return RawRecord(message.offset() or 0, message.timestamp()[1], message.key(), message.value())

@@ -1,0 +1,66 @@
+"""The projector's settings: every `HEADWAY_*` that it reads, from the environment, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+from headway_events import TopicNames
+
+from headway_projector.errors import InvalidSetting
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one projector process."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    """HEADWAY_KAFKA_BOOTSTRAP: Kafka brokers to begin with, `host:port` separated by commas."""
+    names: TopicNames = TopicNames()
+    """HEADWAY_TOPIC_PREFIX, HEADWAY_REGISTRY_TOPIC, HEADWAY_DEAD_LETTER_TOPIC: the names of the topics."""
+    replication_factor: int = 0
+    """HEADWAY_REPLICATION_FACTOR: of new topics; 0 means three, or the number of brokers if that is less."""
+    database_url: str = "postgresql://headway@127.0.0.1:5433/headway"
+    """HEADWAY_DATABASE_URL: PostgreSQL, with the right to make tables in its default schema."""
+    app_id: str = "headway-projector"
+    """HEADWAY_PROJECTOR_APP_ID: the Faust app; projectors that share batches share this name."""
+    health_host: str = "127.0.0.1"
+    """HEADWAY_PROJECTOR_HEALTH_HOST: the address on which `/healthz` and `/metrics` are answered."""
+    health_port: int = 8081
+    """HEADWAY_PROJECTOR_HEALTH_PORT: the port of `/healthz` and `/metrics`."""
+    poll_records: int = 5000
+    """HEADWAY_PROJECTOR_POLL_RECORDS: the most records in one poll, which is one transaction."""
+    remembered_files: int = 400_000
+    """HEADWAY_PROJECTOR_REMEMBERED_FILES: file outcomes kept in memory (about 150 bytes each); others are looked up."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings in the environment (the process's by default).
+
+        Raises:
+            InvalidSetting: a value cannot be read; the message names the setting.
+        """
+        found = os.environ if environment is None else environment
+        default = cls()
+        return cls(
+            bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
+            names=TopicNames(
+                prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix,
+                registry=found.get("HEADWAY_REGISTRY_TOPIC") or default.names.registry,
+                dead_letters=found.get("HEADWAY_DEAD_LETTER_TOPIC") or default.names.dead_letters,
+            ),
+            replication_factor=_whole(found, "HEADWAY_REPLICATION_FACTOR", default.replication_factor),
+            database_url=found.get("HEADWAY_DATABASE_URL") or default.database_url,
+            app_id=found.get("HEADWAY_PROJECTOR_APP_ID") or default.app_id,
+            health_host=found.get("HEADWAY_PROJECTOR_HEALTH_HOST") or default.health_host,
+            health_port=_whole(found, "HEADWAY_PROJECTOR_HEALTH_PORT", default.health_port),
+            poll_records=_whole(found, "HEADWAY_PROJECTOR_POLL_RECORDS", default.poll_records),
+            remembered_files=_whole(found, "HEADWAY_PROJECTOR_REMEMBERED_FILES", default.remembered_files),
+        )
+
+
+def _whole(found: Mapping[str, str], name: str, default: int) -> int:
+    text = found.get(name) or str(default)
+    if not text.isdecimal():
+        raise InvalidSetting(name, text, "a whole number that is not negative")
+    return int(text)

@@ -1,0 +1,102 @@
+-- Every statement of the projector but COPY, whose columns stand in copy.py beside the code that writes its rows.
+
+-- name: register_batch!
+-- Make a batch known, or add to what is known of it. What an announcement leaves out changes nothing.
+INSERT INTO batch (batchId, topic, name, labels, createdAt, logWeek)
+VALUES (:batch_id, :topic, :name, :labels, :created_at, date_trunc('week', now() AT TIME ZONE 'UTC')::date)
+ON CONFLICT (batchId) DO UPDATE
+SET name = coalesce(EXCLUDED.name, batch.name), labels = batch.labels || EXCLUDED.labels;
+
+-- name: ensure_log_weeks
+-- Make the partitions of this week and the next, so that none is made while batches wait for it.
+SELECT ensureLogWeek(date_trunc('week', now() AT TIME ZONE 'UTC')::date + days) FROM unnest(ARRAY[0, 7]) AS days;
+
+-- name: known_batches
+-- Every batch and its topic.
+SELECT batchId, topic FROM batch;
+
+-- name: batches_at
+-- Where the projection of these batches stands.
+SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek
+FROM batch WHERE batchId = ANY(:batch_ids::bigint[]);
+
+-- name: current_runs
+-- The last run of every stage of these batches.
+SELECT DISTINCT ON (batchId, stage)
+       batchId, stage, run, firstOffset, started, total, processed, errors, attempts, late, status,
+       startedAt, updatedAt, endedAt
+FROM stageProgress WHERE batchId = ANY(:batch_ids::bigint[])
+ORDER BY batchId, stage, run DESC;
+
+-- name: outcomes_of_files
+-- How these files stand in this run; files without a row have not been reported.
+SELECT fileName, outcome FROM fileOutcome
+WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :run
+  AND fileName = ANY(:file_names::text[]);
+
+-- name: lock_positions
+-- The offsets at which these batches stand, locked until the transaction ends, in an order that cannot deadlock.
+SELECT batchId, nextOffset FROM batch WHERE batchId = ANY(:batch_ids::bigint[]) ORDER BY batchId FOR UPDATE;
+
+-- name: advance_batches!
+-- Move the batches on. Guarded by lock_positions in the same transaction.
+UPDATE batch
+SET nextOffset = new.nextOffset, closed = new.closed, closedAt = new.closedAt,
+    firstEventAt = new.firstEventAt, lastEventAt = new.lastEventAt
+FROM unnest(:batch_ids::bigint[], :next_offsets::bigint[], :closed::boolean[], :closed_at::timestamptz[],
+            :first_event_at::timestamptz[], :last_event_at::timestamptz[])
+     AS new (batchId, nextOffset, closed, closedAt, firstEventAt, lastEventAt)
+WHERE batch.batchId = new.batchId;
+
+-- name: upsert_runs!
+-- The counts of runs, absolute.
+INSERT INTO stageProgress (batchId, stage, run, firstOffset, started, total, processed, errors, attempts, late, status,
+                           startedAt, updatedAt, endedAt)
+SELECT * FROM unnest(:batch_ids::bigint[], :stages::text[], :runs::integer[], :first_offsets::bigint[],
+                     :started::boolean[], :totals::integer[], :processed::integer[], :errors::integer[],
+                     :attempts::integer[], :late::integer[], :statuses::text[], :started_at::timestamptz[],
+                     :updated_at::timestamptz[], :ended_at::timestamptz[])
+ON CONFLICT (batchId, stage, run) DO UPDATE
+SET started = EXCLUDED.started, total = EXCLUDED.total, processed = EXCLUDED.processed, errors = EXCLUDED.errors,
+    attempts = EXCLUDED.attempts, late = EXCLUDED.late, status = EXCLUDED.status, startedAt = EXCLUDED.startedAt,
+    updatedAt = EXCLUDED.updatedAt, endedAt = EXCLUDED.endedAt;
+
+-- name: change_outcomes!
+-- Files whose outcome is another than the table says: those that failed and then succeeded.
+UPDATE fileOutcome
+SET outcome = new.outcome, topicOffset = new.topicOffset, durationMs = new.durationMs
+FROM unnest(:log_weeks::date[], :batch_ids::bigint[], :stages::text[], :runs::integer[], :file_names::text[],
+            :outcomes::text[], :topic_offsets::bigint[], :durations::double precision[])
+     AS new (logWeek, batchId, stage, run, fileName, outcome, topicOffset, durationMs)
+WHERE fileOutcome.logWeek = new.logWeek AND fileOutcome.batchId = new.batchId AND fileOutcome.stage = new.stage
+  AND fileOutcome.run = new.run AND fileOutcome.fileName = new.fileName;
+
+-- name: insert_dead_letters!
+-- Records that are not events. Once each: the dead-letter topic may hold them twice after a crash, this table not.
+INSERT INTO deadLetter (topic, topicOffset, batchId, error, message, key, value, recordedAt)
+SELECT * FROM unnest(:topics::text[], :topic_offsets::bigint[], :batch_ids::bigint[], :errors::text[],
+                     :messages::text[], :keys::bytea[], :contents::bytea[], :recorded_at::timestamptz[])
+ON CONFLICT DO NOTHING;
+
+-- name: skip_to!
+-- Pass over offsets that are gone from the topic. Does nothing if another projector has moved the batch meanwhile.
+WITH moved AS (
+    UPDATE batch SET nextOffset = :to_offset WHERE batchId = :batch_id AND nextOffset = :from_offset RETURNING batchId
+)
+INSERT INTO offsetGap (batchId, fromOffset, toOffset, reason)
+SELECT batchId, :from_offset, :to_offset, :reason FROM moved
+ON CONFLICT DO NOTHING;
+
+-- name: is_storable$
+-- Raises when jsonb cannot hold the text.
+SELECT :response::jsonb IS NOT NULL;
+
+-- name: reset_batch!
+-- Forget all that was projected of a batch, so that it can be projected again from the log.
+WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
+     b AS (DELETE FROM fileOutcome WHERE batchId = :batch_id),
+     c AS (DELETE FROM batchExecutionLog WHERE batchId = :batch_id),
+     d AS (DELETE FROM deadLetter WHERE batchId = :batch_id),
+     e AS (DELETE FROM offsetGap WHERE batchId = :batch_id)
+UPDATE batch SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL
+WHERE batchId = :batch_id;
