@@ -59,7 +59,7 @@ class LocalStack:
             say(f"{name}: {'stopped' if running else 'did not run'}")
 
     def clean(self) -> None:
-        """Remove the data, the logs and Kafka's jars; what else lies in the state directory is not the stack's.
+        """Remove the data, the demo's files, the logs and Kafka's jars; what else lies in the state directory is not the stack's.
 
         Raises:
             StackError: something still runs.
@@ -67,7 +67,8 @@ class LocalStack:
         if running := [name for name, state in self.status().items() if state != "not running"]:
             raise StackError(f"{', '.join(running)} still runs. Run `make down` first.")
         settings = self._settings
-        for directory in (settings.kafka_dir, settings.postgres_data, settings.logs, settings.jars):
+        demo = settings.state_dir / "demo"
+        for directory in (settings.kafka_dir, settings.postgres_data, settings.logs, settings.jars, demo):
             shutil.rmtree(directory, ignore_errors=True)
 
     def status(self) -> dict[str, str]:
