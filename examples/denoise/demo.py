@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def _demo(settings: DemoSettings, stack: StackSettings) -> int:
     state = stack.state_dir / "demo"
     files = given or _made_files(settings.size, state / f"corpus-{settings.size}")
     output = state / f"batch-{settings.batch_id}"
+    shutil.rmtree(output, ignore_errors=True)  # of an earlier run of the same batch
     counts = _run_pipeline(files, output, settings.batch_id, stack.bootstrap)
     print(f"\nencoded files: {output / 'encode'}")
     agree = _compare(counts, compare.Sources(stack.database_url, stack.gateway_url), settings.batch_id)

@@ -121,9 +121,17 @@ def _report(stage: Stage, name: str, future: Future[tuple[stages.Response, float
 
 
 def _timed(work: Work, source: Path, target: Path) -> tuple[stages.Response, float]:
-    """What the work says of a file, and the milliseconds that it took. Runs in a worker process."""
+    """What the work says of a file, and the milliseconds that it took. Runs in a worker process.
+
+    The target appears when it is whole; of a file that fails nothing is left.
+    """
+    part = target.with_name(f"{target.name}.part")
     began = time.perf_counter()
-    response = work(source, target)
+    try:
+        response = work(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     return response, round((time.perf_counter() - began) * 1000, 2)
 
 
