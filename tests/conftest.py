@@ -12,7 +12,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 from headway_events import TopicNames
+from playwright.async_api import Page, async_playwright
 
+from infra.local import tools
 from infra.local.kafka import KafkaBroker, KafkaCluster
 from infra.local.postgres import PostgresServer
 from support import servers
@@ -192,3 +194,24 @@ def gateway(make_gateway: Callable[..., Program]) -> Program:
     running = make_gateway()
     running.run()
     return running
+
+
+@pytest.fixture
+def console_errors() -> Iterator[list[str]]:
+    """What the test's page threw or logged as an error. It must be empty at the end: who expects one takes it out."""
+    errors: list[str] = []
+    yield errors
+    assert errors == []
+
+
+@pytest.fixture
+async def page(console_errors: list[str]) -> AsyncIterator[Page]:
+    """A page of a real Chromium."""
+    root = os.geteuid() == 0  # whose sandbox Chromium refuses to make
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(tools.chromium()), chromium_sandbox=not root)
+        opened = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="UTC", locale="en-GB")
+        opened.on("pageerror", lambda error: console_errors.append(str(error)))
+        opened.on("console", lambda message: message.type == "error" and console_errors.append(message.text))
+        yield opened
+        await browser.close()
