@@ -212,6 +212,6 @@ async def page(console_errors: list[str]) -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path=str(tools.chromium()), chromium_sandbox=not root)
         opened = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="UTC", locale="en-GB")
         opened.on("pageerror", lambda error: console_errors.append(str(error)))
-        opened.on("console", lambda message: message.type == "error" and console_errors.append(message.text))
+        opened.on("console", lambda message: console_errors.extend([message.text] if message.type == "error" else []))
         yield opened
         await browser.close()
