@@ -92,8 +92,8 @@ async def _from_postgres(database_url: str, batch_id: int, end: int) -> dict[str
     try:
         await _level(lambda: QUERIES.next_offset(connection, batch_id=batch_id), end)
         return {
-            "Postgres": _by_stage(await QUERIES.kept_counts(connection, batch_id=batch_id)),
-            "Postgres log": _by_stage(await QUERIES.logged_counts(connection, batch_id=batch_id)),
+            "Postgres": _by_stage([row async for row in QUERIES.kept_counts(connection, batch_id=batch_id)]),
+            "Postgres log": _by_stage([row async for row in QUERIES.logged_counts(connection, batch_id=batch_id)]),
         }
     finally:
         await connection.close()

@@ -1,17 +1,17 @@
 -- The demo's questions to Postgres. Read-only; views are Headway's stable ones.
 
--- name: next_offset$
+-- name: next_offset(batch_id)$
 -- How far the batch has been projected: the offset of the next record.
 SELECT nextOffset FROM batchOverview WHERE batchId = :batch_id;
 
--- name: kept_counts
+-- name: kept_counts(batch_id)
 -- The counts that the projector keeps, of the current run of each stage.
 SELECT stage, total, processed, errors
 FROM stageRun
 WHERE batchId = :batch_id AND isCurrent
 ORDER BY firstOffset;
 
--- name: logged_counts
+-- name: logged_counts(batch_id)
 -- The same counted anew from the log, without the fold: what files were reported in the current run, by outcome.
 SELECT
     stage,

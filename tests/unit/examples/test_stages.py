@@ -127,3 +127,11 @@ def test_encoding_that_would_lose_bits_is_noticed(tmp_path: Path) -> None:
     source = written(tmp_path / "source.wav", np.random.default_rng(1).uniform(-1, 1, RATE), "PCM_32")
     with pytest.raises(NotReadBack):
         stages.encode(source, tmp_path / "encoded.flac")
+
+
+def test_torch_denoises_as_scipy_does(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed; denoising then runs on SciPy alone")
+    source = written(tmp_path / "noisy.wav", corpus.noisy(corpus.Clip(2, seed=11, snr_db=10)))
+    stages.denoise(source, tmp_path / "scipy.wav")
+    stages.denoise(source, tmp_path / "torch.wav", device="cpu")
+    assert true_snr(read(tmp_path / "scipy.wav"), read(tmp_path / "torch.wav")) > 25
