@@ -22,6 +22,7 @@ from examples.denoise.errors import DemoError
 
 WITHIN_S = 60.0  # for each source; the projector is usually level within a second
 PAUSE_S = 0.1
+REMEDY = "`make up` says what is not healthy, and the logs beside it say why."
 LONGEST_LINE = 2 * 1024 * 1024  # bytes; an event is at most 1 MiB
 
 QUERIES = aiosql.from_path(Path(__file__).with_name("queries.sql"), "asyncpg")
@@ -49,7 +50,7 @@ async def read_counts(sources: Sources, batch_id: int) -> dict[str, StageCounts]
         async with _within(f"offset {end} in the API"):
             from_api = await _from_api(sources.gateway_url, batch_id, end)
     except (OSError, aiohttp.ClientError, asyncpg.PostgresError) as error:
-        raise DemoError(f"The counts could not be read: {error}. See the logs in .headway/logs.") from error
+        raise DemoError(f"The counts could not be read: {error}. {REMEDY}") from error
     return {**postgres, "/api": from_api, "SSE fold": from_stream}
 
 
@@ -59,7 +60,7 @@ async def _within(what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(WITHIN_S):
             yield
     except TimeoutError:
-        raise DemoError(f"Waited {WITHIN_S:g} s in vain for {what}. See the logs in .headway/logs.") from None
+        raise DemoError(f"Waited {WITHIN_S:g} s in vain for {what}. {REMEDY}") from None
 
 
 async def _from_stream(gateway_url: str, batch_id: int) -> tuple[StageCounts, int]:

@@ -85,7 +85,7 @@ def _run_pipeline(files: dict[str, Path], output: Path, batch_id: int, bootstrap
         )
         logger.batch_complete(batch_id)
         if left := logger.flush():
-            raise DemoError(f"Kafka did not take {left} events. See the log in .headway/kafka.")
+            raise DemoError(f"Kafka did not take {left} events. `make up` says whether it is healthy.")
     return counts
 
 

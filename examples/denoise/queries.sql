@@ -12,12 +12,13 @@ WHERE batchId = :batch_id AND isCurrent
 ORDER BY firstOffset;
 
 -- name: logged_counts(batch_id)
--- The same counted anew from the log, without the fold: what files were reported in the current run, by outcome.
+-- The same counted anew from the log, without the fold: the distinct files reported in the current run of each stage,
+-- those that succeeded once, and the rest.
 SELECT
     stage,
     max(totalFiles) FILTER (WHERE eventType = 'stage_start') AS total,
     count(DISTINCT fileName) FILTER (WHERE eventType = 'file_complete') AS processed,
-    count(DISTINCT fileName) FILTER (WHERE eventType = 'file_error') AS errors
+    count(DISTINCT fileName) - count(DISTINCT fileName) FILTER (WHERE eventType = 'file_complete') AS errors
 FROM eventLog
 JOIN stageRun USING (batchId, stage, run)
 WHERE batchId = :batch_id AND isCurrent
