@@ -48,5 +48,7 @@ async def messages(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
                 event = value
             elif field == "data":
                 data.append(value)
+            elif field == "retry":
+                assert value.isdecimal(), f"retry is not a number of milliseconds in {text!r}"
             else:
-                assert field in {"", "retry"}, f"unknown field in {text!r}"
+                assert field == "", f"unknown field in {text!r}"
