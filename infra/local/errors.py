@@ -45,27 +45,27 @@ class PortTaken(StackError):
 class ServiceDied(StackError):
     """A program of the local stack ended when it should run."""
 
-    def __init__(self, service: str, log: Path) -> None:
-        super().__init__(f"{service} ended while starting. The end of its log, {log}:\n{log_tail(log)}")
+    def __init__(self, service: str, log: Path, since: int) -> None:
+        super().__init__(f"{service} ended while starting. The end of its log, {log}:\n{log_tail(log, since)}")
         self.service = service
 
 
 class ServiceNotReady(StackError):
     """A program of the local stack did not become healthy in time."""
 
-    def __init__(self, service: str, seconds: float, reason: str, log: Path) -> None:
+    def __init__(self, service: str, seconds: float, reason: str, log: Path, since: int) -> None:
         super().__init__(
             f"{service} did not become healthy within {seconds:g} s ({reason}). The end of its log, {log}:\n"
-            f"{log_tail(log)}"
+            f"{log_tail(log, since)}"
         )
         self.service = service
 
 
-def log_tail(log: Path, lines: int = LOG_LINES_SHOWN) -> str:
-    """The last lines of a log file without the frames of Java's stack traces, or a word on why there are none."""
+def log_tail(log: Path, since: int) -> str:
+    """The last lines of a log file from byte `since` on, without the frames of Java's stack traces."""
     try:
-        written = log.read_text(errors="replace").splitlines()
+        written = log.read_bytes()[since:].decode(errors="replace").splitlines()
     except FileNotFoundError:
         return "(no log was written)"
     telling = [line for line in written if not line.startswith("\tat ")]
-    return "\n".join(telling[-lines:]) or "(empty)"
+    return "\n".join(telling[-LOG_LINES_SHOWN:]) or "(empty)"

@@ -43,6 +43,7 @@ class Service:
     stop_timeout_s: float = 20.0
     user: str | None = None
     tied: bool = False
+    _log_begins: int = field(default=0, init=False)  # where in the log file the present run does
 
     @property
     def log(self) -> Path:
@@ -79,6 +80,7 @@ class Service:
             if _is_taken(port):
                 raise PortTaken(self.name, port, setting, owner=_listener(port))
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._log_begins = self.log.stat().st_size if self.log.exists() else 0
         command = [*self._wrapper(), *self.command()]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawnp(
@@ -105,9 +107,9 @@ class Service:
         deadline = time.monotonic() + timeout_s
         while (wrong := self.healthy()) is not None:
             if self.process() is None:
-                raise ServiceDied(self.name, self.log)
+                raise ServiceDied(self.name, self.log, self._log_begins)
             if time.monotonic() > deadline:
-                raise ServiceNotReady(self.name, timeout_s, wrong, self.log)
+                raise ServiceNotReady(self.name, timeout_s, wrong, self.log, self._log_begins)
             time.sleep(POLL_S)
 
     def kill(self) -> None:

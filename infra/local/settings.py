@@ -79,7 +79,7 @@ class StackSettings:
     def gateway_url(self) -> str:
         """The dashboard's address, for a browser on this machine."""
         host = "127.0.0.1" if self.gateway_host in EVERY_ADDRESS else self.gateway_host
-        return f"http://{host}:{self.gateway_port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.gateway_port}"
 
     @property
     def postgres_data(self) -> Path:

@@ -59,7 +59,9 @@ class LocalStack:
             say(f"{name}: {'stopped' if running else 'did not run'}")
 
     def clean(self) -> None:
-        """Remove the data, the demo's files, the logs and Kafka's jars; what else lies in the state directory is not the stack's.
+        """Remove the data, the demo's files, the logs and Kafka's jars.
+
+        Whatever else lies in the state directory is not the stack's, and stays.
 
         Raises:
             StackError: something still runs.

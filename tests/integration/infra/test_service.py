@@ -63,9 +63,11 @@ def test_a_program_that_dies_is_reported_with_the_end_of_its_log(tmp_path: Path)
         directory=tmp_path,
         healthy=lambda: "not yet",
     )
+    (tmp_path / "broken.log").write_text("of the run before\n")
     service.start()
-    with pytest.raises(ServiceDied, match="no such disk"):
+    with pytest.raises(ServiceDied, match="no such disk") as died:
         service.wait(20)
+    assert "of the run before" not in str(died.value)
 
 
 def test_a_program_that_never_answers_is_reported_with_the_reason(tmp_path: Path) -> None:
