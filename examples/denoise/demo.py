@@ -34,7 +34,8 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\ndemo: interrupted; the stage under way is left without an end. The stack is still up.", file=sys.stderr
+            "\ndemo: interrupted. A stage under way is left without an end; `make down` stops the stack.",
+            file=sys.stderr,
         )
         return INTERRUPTED
 
@@ -67,7 +68,7 @@ def _made_files(size: int, folder: Path) -> dict[str, Path]:
     clips = corpus.plan(size, SEED)
     broken = sum(clip.defect is not None for clip in clips)
     print(f"files: {size} in {folder}, {broken} of them broken on purpose")
-    with _bar("make files", size) as bar:
+    with _bar("files", size) as bar:
         paths: list[Path] = []
         for path in corpus.write(clips, folder):
             paths.append(path)
@@ -116,7 +117,7 @@ class _Bars:
         if self._bar is None or stage != self._stage:
             self.__exit__()
             self._stage, self._bar = stage, _bar(stage, counts.total)
-        self._bar.set_postfix(processed=counts.processed, errors=counts.errors, refresh=False)
+        self._bar.set_postfix({"processed": counts.processed, "errors": counts.errors}, refresh=False)
         self._bar.update(counts.processed + counts.errors - self._bar.n)
 
 
