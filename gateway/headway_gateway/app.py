@@ -1,0 +1,133 @@
+"""The composition of a gateway: routes, middlewares, start and drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from headway_gateway import problems
+from headway_gateway.errors import RequestError, UnknownHost
+from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS, Streams
+from headway_gateway.routes import batches, dashboard, health, stream
+from headway_gateway.settings import Settings
+from headway_gateway.store import Store
+from headway_gateway.topic_feed import FeedHub
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S: Final = 5.0  # for streams to say goodbye and other answers to end
+BACKLOG: Final = 1024  # connections that wait to be accepted, as when all clients of another gateway come at once
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The application, not yet connected to anything."""
+    app = web.Application(middlewares=[_answer_errors, _check_host])
+    app[SETTINGS] = settings
+    app[STREAMS] = Streams()
+    app.cleanup_ctx.append(_connect)
+    app.on_response_prepare.append(_add_security_headers)
+    app.router.add_get("/", dashboard.index)
+    app.router.add_get("/api/stream", stream.stream)
+    app.router.add_get("/api/batches", batches.batches)
+    app.router.add_get("/api/batches/{batch_id}", batches.batch)
+    app.router.add_get("/api/batches/{batch_id}/events", batches.events)
+    app.router.add_get("/healthz", health.healthz)
+    app.router.add_get("/readyz", health.readyz)
+    dashboard.add_static(app)
+    return app
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        OSError: the address is taken or not this machine's.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    app = make_app(settings)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
+        await site.start()
+        logger.info("The gateway serves", extra={"action": "started", "host": settings.host, "port": settings.port})
+        await stopped.wait()
+        await site.stop()
+        await drain(app)
+    finally:
+        await runner.cleanup()
+
+
+async def drain(app: web.Application) -> None:
+    """End every stream so that its client comes again, to another gateway."""
+    streams = list(app[STREAMS].tasks)
+    app[STREAMS].tasks.clear()  # tells the stream's handler that it is the gateway that ends, not the client
+    for task in streams:
+        task.cancel()
+    if streams:
+        logger.info("Ending the streams", extra={"action": "drain", "streams": len(streams)})
+        await asyncio.wait(streams, timeout=DRAIN_S)
+
+
+async def _connect(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    app[STORE] = await Store.open(settings.database_url)
+    app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
+    yield
+    await app[HUB].close()
+    await app[STORE].close()
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors as problem details, for everything but the page's own files."""
+    try:
+        return await handler(request)
+    except RequestError as error:
+        headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+        return _problem(problems.of_error(error), headers)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return _problem(problems.problem(error.status, error.reason), headers)
+    except Exception:
+        if request.transport is None:
+            raise
+        logger.exception("A request failed", extra={"action": "request_failed", "path": request.path})
+        return _problem(problems.problem(500, "The gateway failed; its log says at what"), {})
+
+
+@web.middleware
+async def _check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A gateway that anyone on this machine may read must not be read by pages of other hosts (DNS rebinding)."""
+    settings = request.app[SETTINGS]
+    name = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
+    if not settings.open and name not in settings.hosts:
+        raise UnknownHost
+    return await handler(request)
+
+
+async def _add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
+def _problem(document: dict[str, object], headers: dict[str, str]) -> web.Response:
+    return web.Response(
+        status=int(str(document["status"])),
+        body=msgspec.json.encode(document),
+        content_type=problems.CONTENT_TYPE,
+        headers={"Cache-Control": "no-store", **headers},
+    )

@@ -1,0 +1,79 @@
+"""The errors of the gateway. Those that a client can cause or meet carry the HTTP status with which they are answered.
+
+HeadwayError
+└── GatewayError
+    ├── InvalidSetting         a HEADWAY_* setting cannot be read, or is not safe
+    └── RequestError           answered as a problem (RFC 9457), before anything else of the answer is sent
+        ├── InvalidParameter   400
+        ├── UnknownHost        403
+        ├── NoSuchBatch        404
+        ├── KafkaAway          503
+        └── DatabaseAway       503
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headway_events import HeadwayError
+
+
+class GatewayError(HeadwayError):
+    """The gateway failed."""
+
+
+class InvalidSetting(GatewayError, ValueError):
+    """A setting cannot be read, or is not safe."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"{name} is {value!r}; expected {expected}")
+        self.name = name
+        self.value = value
+
+
+class RequestError(GatewayError):
+    """The request cannot be answered."""
+
+    status: ClassVar[int] = 500
+    retry_after_s: ClassVar[int | None] = None
+
+
+class InvalidParameter(RequestError, ValueError):
+    """A parameter of the request is malformed."""
+
+    status = 400
+
+    def __init__(self, parameter: str, value: str, expected: str) -> None:
+        super().__init__(f"{parameter} is {value!r}; expected {expected}")
+        self.parameter = parameter
+        self.value = value
+
+
+class UnknownHost(RequestError):
+    """The request names a host that this gateway does not serve; set HEADWAY_GATEWAY_HOSTS if it should."""
+
+    status = 403
+
+
+class NoSuchBatch(RequestError):
+    """There is no such batch, neither as a topic nor in the tables."""
+
+    status = 404
+
+    def __init__(self, batch_id: int) -> None:
+        super().__init__(f"There is no batch {batch_id}, neither as a topic nor in the tables")
+        self.batch_id = batch_id
+
+
+class KafkaAway(RequestError):
+    """Kafka does not answer; try again."""
+
+    status = 503
+    retry_after_s = 2
+
+
+class DatabaseAway(RequestError):
+    """PostgreSQL does not answer; try again, or stream with from=earliest, which does not need it."""
+
+    status = 503
+    retry_after_s = 2

@@ -1,0 +1,213 @@
+"""Reads topics, in threads of its own: one consumer follows the ends of all, others load older ranges. No asyncio here.
+
+The only user of confluent_kafka. Nothing is committed: a gateway has no position of its own.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from headway_events import BadEvent, Event, TopicNames, decode
+
+from headway_gateway.sse import Chunk, encode_chunk
+
+CHUNK_RECORDS: Final = 5000
+WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
+LOAD_TIMEOUT_S: Final = 15.0
+ASK_TIMEOUT_S: Final = 5.0
+
+_GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_ID})
+_LOST: Final = _GONE | {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
+
+
+class Offsets(NamedTuple):
+    """What a topic holds: from `first` to below `end`."""
+
+    first: int
+    end: int
+
+
+class TopicReader:
+    """Loads ranges of topics. One thread at a time; goes on where it stopped without asking Kafka anew."""
+
+    def __init__(self, bootstrap: str, names: TopicNames) -> None:
+        self._consumer = _consumer(bootstrap)
+        self._names = names
+        self.at: tuple[str, int] | None = None
+        """Topic and offset of the record that would come next."""
+
+    def offsets(self, topic: str) -> Offsets | None:
+        """What the topic holds, or None if there is no such topic.
+
+        Raises:
+            KafkaException: Kafka does not answer.
+        """
+        try:
+            first, end = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=ASK_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() in _GONE:
+                return None
+            raise
+        return Offsets(first, end)
+
+    def ping(self) -> None:
+        """Ask Kafka for its brokers.
+
+        Raises:
+            KafkaException: Kafka does not answer.
+        """
+        self._consumer.list_topics(topic="headway", timeout=ASK_TIMEOUT_S)  # one topic's name: not all are listed
+
+    def offset_since(self, topic: str, since: datetime) -> int | None:
+        """The first offset whose record's timestamp is `since` or later, or None if there is none."""
+        asked = TopicPartition(topic, 0, int(since.timestamp() * 1000))
+        (found,) = self._consumer.offsets_for_times([asked], timeout=ASK_TIMEOUT_S)
+        return found.offset if found.offset >= 0 else None
+
+    def load(self, topic: str, first: int, end: int) -> Chunk:
+        """Some records from `first` on, all below `end`; at least one, as `end` is at most the topic's.
+
+        Raises:
+            KafkaException: Kafka does not answer, or no longer has `first`.
+        """
+        if self.at != (topic, first):
+            self._consumer.assign([TopicPartition(topic, 0, first)])
+        self.at = None
+        messages = [
+            message
+            for message in self._consumer.consume(min(CHUNK_RECORDS, end - first), timeout=LOAD_TIMEOUT_S)
+            if _checked(message)
+        ]
+        if not messages:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        chunk = _chunk(self._names, topic, messages, first)
+        self.at = (topic, chunk.next_offset)
+        return chunk
+
+    def close(self) -> None:
+        """Leave Kafka."""
+        self._consumer.close()
+
+
+class Follower:
+    """Follows the ends of topics, all with one consumer and one thread."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        names: TopicNames,
+        *,
+        arrived: Callable[[str, Chunk], None],
+        lost: Callable[[str, str], None],
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            bootstrap: Kafka.
+            names: of the topics.
+            arrived: called, in the follower's thread, with a topic and its new records.
+            lost: called, in the follower's thread, with a topic that cannot be followed any more, and why.
+        """
+        self._bootstrap = bootstrap
+        self._names = names
+        self._arrived = arrived
+        self._lost = lost
+        self._orders: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._next: dict[str, int] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self._thread.join(timeout=ASK_TIMEOUT_S)
+
+    def follow(self, topic: str, offset: int) -> None:
+        """Report what comes from `offset` on."""
+
+        def assign(consumer: Consumer) -> None:
+            self._next[topic] = offset
+            consumer.incremental_assign([TopicPartition(topic, 0, offset)])
+
+        self._orders.put(assign)
+
+    def unfollow(self, topic: str) -> None:
+        """Report no more of this topic."""
+
+        def unassign(consumer: Consumer) -> None:
+            if self._next.pop(topic, None) is not None:
+                consumer.incremental_unassign([TopicPartition(topic, 0)])
+
+        self._orders.put(unassign)
+
+    def _run(self) -> None:
+        consumer = _consumer(self._bootstrap)
+        while not self._stopped.is_set():
+            while not self._orders.empty():
+                self._orders.get()(consumer)
+            first = consumer.poll(WAIT_S)
+            if first is not None:
+                self._report([first, *consumer.consume(CHUNK_RECORDS, timeout=0)])
+        consumer.close()
+
+    def _report(self, messages: list[Message]) -> None:
+        by_topic: dict[str, list[Message]] = {}
+        for message in messages:
+            topic, error = message.topic() or "", message.error()
+            if error is None:
+                by_topic.setdefault(topic, []).append(message)
+            elif error.code() in _LOST and topic in self._next:
+                del self._next[topic]
+                self._lost(topic, str(error))
+        for topic, some in by_topic.items():
+            if topic in self._next:
+                chunk = _chunk(self._names, topic, some, self._next[topic])
+                self._next[topic] = chunk.next_offset
+                self._arrived(topic, chunk)
+
+
+def _consumer(bootstrap: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "headway-gateway-unused",  # required by the client, used for nothing
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 100,
+            "fetch.error.backoff.ms": 50,
+            "queued.max.messages.kbytes": 32 * 1024,
+            "log_level": 2,
+        }
+    )
+
+
+def _checked(message: Message) -> bool:
+    error = message.error()
+    if error is not None and error.code() in _LOST:
+        raise KafkaException(error)
+    return error is None
+
+
+def _chunk(names: TopicNames, topic: str, messages: list[Message], first_offset: int) -> Chunk:
+    batch_id = names.batch_of(topic)
+    assert batch_id is not None, topic
+    events: list[tuple[int, Event, bytes]] = []
+    for message in messages:
+        value = message.value()
+        try:
+            event = decode(value, batch_id=batch_id, recorded_ms=message.timestamp()[1])
+        except BadEvent:
+            continue  # a dead letter: the projector says so
+        assert value is not None  # decode refuses None
+        events.append((message.offset() or 0, event, value))
+    return encode_chunk(events, first_offset, (messages[-1].offset() or 0) + 1)

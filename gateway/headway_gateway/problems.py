@@ -1,0 +1,24 @@
+"""Errors as problem details: `application/problem+json`. Pure.
+
+Source: RFC 9457, Problem Details for HTTP APIs.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from headway_gateway.errors import RequestError
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str, *, kind: str = "about:blank", **members: Any) -> dict[str, Any]:
+    """A problem of a kind (the error's class name, or `about:blank` for plain HTTP errors)."""
+    return {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+
+
+def of_error(error: RequestError) -> dict[str, Any]:
+    """The problem that an error is: its class is the kind, its attributes (parameter, batch) are members."""
+    members = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
+    return problem(error.status, str(error), kind=f"/problems/{type(error).__name__}", **members)
