@@ -15,6 +15,7 @@ import pytest
 
 from infra.local.service import free_port
 from infra.local.settings import CHECKOUT, StackSettings
+from infra.local.stack import SERVICES
 from support import servers
 
 
@@ -47,27 +48,42 @@ def _stack(*arguments: str, settings: dict[str, str]) -> subprocess.CompletedPro
 
 def _pids(settings: dict[str, str]) -> dict[str, int]:
     places = StackSettings.from_environment(settings)
-    files = [places.kafka_dir / "kafka.pid", places.logs / "postgres.pid"]
-    return {file.stem: json.loads(file.read_text())["pid"] for file in files}
+    files = {name: (places.kafka_dir if name == "kafka" else places.logs) / f"{name}.pid" for name in SERVICES}
+    return {name: json.loads(file.read_text())["pid"] for name, file in files.items() if file.exists()}
 
 
 def test_up_twice_is_up_once_and_down_leaves_no_process(stack_settings: dict[str, str]) -> None:
-    first = _stack("up", "--only", "kafka,postgres", settings=stack_settings)
-    assert (first.returncode, first.stdout) == (0, "kafka: started\npostgres: started\n"), first.stderr
+    first = _stack("up", settings=stack_settings)
+    assert first.returncode == 0, first.stderr
+    dashboard = f"dashboard: http://127.0.0.1:{stack_settings['HEADWAY_GATEWAY_PORT']}/"
+    assert first.stdout.splitlines() == [*(f"{name}: started" for name in SERVICES), dashboard]
     pids = _pids(stack_settings)
     family = [child.pid for pid in pids.values() for child in psutil.Process(pid).children(recursive=True)]
 
-    second = _stack("up", "--only", "kafka,postgres", settings=stack_settings)
-    assert (second.returncode, second.stdout) == (0, "kafka: runs already\npostgres: runs already\n"), second.stderr
+    second = _stack("up", settings=stack_settings)
+    assert second.stdout.splitlines() == [*(f"{name}: runs already" for name in SERVICES), dashboard]
     assert _pids(stack_settings) == pids
 
     status = _stack("status", settings=stack_settings)
-    assert status.returncode == 1  # two of the four are down
-    assert status.stdout == "kafka: healthy\npostgres: healthy\nprojector: not running\ngateway: not running\n"
+    assert (status.returncode, status.stdout.splitlines()) == (0, [f"{name}: healthy" for name in SERVICES])
 
     down = _stack("down", settings=stack_settings)
     assert down.returncode == 0, down.stderr
+    assert down.stdout.splitlines() == [f"{name}: stopped" for name in reversed(SERVICES)]
     assert [pid for pid in [*pids.values(), *family] if psutil.pid_exists(pid)] == []
+
+
+def test_up_starts_again_what_was_killed_and_nothing_else(stack_settings: dict[str, str]) -> None:
+    assert _stack("up", "--only", "kafka,postgres", settings=stack_settings).returncode == 0
+    pids = _pids(stack_settings)
+    postgres = psutil.Process(pids["postgres"])
+    postgres.kill()
+    postgres.wait(20)  # until init has reaped it: PostgreSQL takes a pid that exists for a server that runs
+    status = _stack("status", "--only", "kafka,postgres", settings=stack_settings)
+    assert (status.returncode, status.stdout) == (1, "kafka: healthy\npostgres: not running\n")
+    again = _stack("up", "--only", "kafka,postgres", settings=stack_settings)
+    assert (again.returncode, again.stdout) == (0, "kafka: runs already\npostgres: started\n"), again.stderr
+    assert _pids(stack_settings)["kafka"] == pids["kafka"]
 
 
 def test_clean_refuses_while_something_runs_and_removes_only_what_is_the_stacks(
