@@ -40,6 +40,15 @@ def main() -> int:
         return INTERRUPTED
 
 
+def counts_agree(counts: StageCounts, sources: compare.Sources, batch_id: int) -> bool:
+    """Whether every source has the terminal's counts; prints them all, and where they differ."""
+    by_source = {"terminal": counts, **asyncio.run(compare.read_counts(sources, batch_id))}
+    print(f"\n{table(by_source)}\n")
+    lines = disagreements(by_source)
+    print("\n".join(["The counts do NOT agree:", *lines]) if lines else "All counts agree, number for number.")
+    return not lines
+
+
 def _demo(settings: DemoSettings, stack: StackSettings) -> int:
     given = _files_in(settings.files) if settings.files else None
     LocalStack(stack).up()
@@ -51,7 +60,7 @@ def _demo(settings: DemoSettings, stack: StackSettings) -> int:
     shutil.rmtree(output, ignore_errors=True)  # of an earlier run of the same batch
     counts = _run_pipeline(files, output, settings.batch_id, stack.bootstrap)
     print(f"\nencoded files: {output / 'encode'}")
-    agree = _compare(counts, compare.Sources(stack.database_url, stack.gateway_url), settings.batch_id)
+    agree = counts_agree(counts, compare.Sources(stack.database_url, stack.gateway_url), settings.batch_id)
     print(f"\nThe stack stays up: look at {page}, and stop it with `make down`.")
     return 0 if agree else 1
 
@@ -88,14 +97,6 @@ def _run_pipeline(files: dict[str, Path], output: Path, batch_id: int, bootstrap
         if left := logger.flush():
             raise DemoError(f"Kafka did not take {left} events. `make up` says whether it is healthy.")
     return counts
-
-
-def _compare(counts: StageCounts, sources: compare.Sources, batch_id: int) -> bool:
-    by_source = {"terminal": counts, **asyncio.run(compare.read_counts(sources, batch_id))}
-    print(f"\n{table(by_source)}\n")
-    lines = disagreements(by_source)
-    print("\n".join(["The counts do NOT agree:", *lines]) if lines else "All counts agree, number for number.")
-    return not lines
 
 
 class _Bars:
