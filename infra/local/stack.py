@@ -107,9 +107,9 @@ class LocalStack:
         settings = self._settings
         return Service(
             name="projector",
-            command=lambda: [_program("headway-projector"), "run"],
+            command=lambda: [program("headway-projector"), "run"],
             directory=settings.logs,
-            healthy=lambda: _get(f"http://127.0.0.1:{settings.projector_health_port}/healthz"),
+            healthy=lambda: answers(f"http://127.0.0.1:{settings.projector_health_port}/healthz"),
             environment=self._environment(),
             ports={"HEADWAY_PROJECTOR_HEALTH_PORT": settings.projector_health_port},
         )
@@ -118,9 +118,9 @@ class LocalStack:
         settings = self._settings
         return Service(
             name="gateway",
-            command=lambda: [_program("headway-gateway"), "run"],
+            command=lambda: [program("headway-gateway"), "run"],
             directory=settings.logs,
-            healthy=lambda: _get(f"{settings.gateway_url}/healthz"),
+            healthy=lambda: answers(f"{settings.gateway_url}/healthz"),
             environment=self._environment(),
             ports={"HEADWAY_GATEWAY_PORT": settings.gateway_port},
         )
@@ -136,14 +136,19 @@ class LocalStack:
         }
 
 
-def _program(name: str) -> str:
-    program = Path(sys.executable).with_name(name)
-    if not program.exists():
+def program(name: str) -> str:
+    """The path of a console script that is installed beside this Python.
+
+    Raises:
+        StackError: it is not installed.
+    """
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
         raise StackError(f"{name} is not installed beside {sys.executable}. Run `make setup`.")
-    return str(program)
+    return str(path)
 
 
-def _get(url: str) -> str | None:
+def answers(url: str) -> str | None:
     """None when the address answers with success, else what it answered."""
     try:
         with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S):  # noqa: S310 - an address of this module

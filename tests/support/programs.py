@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.service import Service, free_port
+from infra.local.stack import answers
 
 HEALTHY_WITHIN_S = 60.0
 
@@ -41,10 +40,4 @@ class Program(Service):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _health(self) -> str | None:
-        try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
-                return None
-        except urllib.error.HTTPError as error:
-            return f"{error.code}: {error.read(500).decode(errors='replace')}"
-        except OSError as error:
-            return str(error)
+        return answers(f"{self.url}/healthz")

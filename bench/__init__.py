@@ -1,0 +1,1 @@
+"""Benchmarks: one file a question, each beside a limit measured in the same run."""
