@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from headway import EventLogger
@@ -31,6 +32,11 @@ def main() -> int:
         return _demo(DemoSettings.from_environment(), StackSettings.from_environment())
     except HeadwayError as error:
         print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except BrokenProcessPool:
+        print(
+            "demo: a worker process died, perhaps for want of memory. A stage is left without an end.", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         print(
