@@ -20,5 +20,10 @@ def problem(status: int, detail: str, *, kind: str = "about:blank", **members: A
 
 def of_error(error: RequestError) -> dict[str, Any]:
     """The problem that an error is: its class is the kind, its attributes (parameter, batch) are members."""
-    members = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
+    members = {_camel(name): value for name, value in vars(error).items() if isinstance(value, str | int)}
     return problem(error.status, str(error), kind=f"/problems/{type(error).__name__}", **members)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

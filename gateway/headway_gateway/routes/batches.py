@@ -46,7 +46,7 @@ async def batch(request: web.Request) -> web.Response:
     if row is None:
         if not await request.app[HUB].has_topic(batch_id):
             raise NoSuchBatch(batch_id)
-        return _json(_not_projected(batch_id))
+        return _json({**_not_projected(batch_id), "stalledAfterS": request.app[SETTINGS].stalled_after_s})
     runs = await request.app[STORE].runs(batch_id)
     earlier = [_run(request, run) for run in runs if not run["iscurrent"]]
     return _json({**_batch(request, row, runs), "nextOffset": row["nextoffset"], "runs": earlier})
@@ -96,6 +96,7 @@ def _batch(request: web.Request, row: asyncpg.Record, runs: list[asyncpg.Record]
         "lastEventAt": row["lasteventat"],
         "closed": row["closed"],
         "deadLetters": row["deadletters"],
+        "stalledAfterS": request.app[SETTINGS].stalled_after_s,
         "stages": stages,
     }
 

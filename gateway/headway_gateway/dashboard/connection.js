@@ -1,0 +1,88 @@
+// @ts-check
+/**
+ * The page's one connection to a batch: a snapshot of the counts, then every event after it.
+ *
+ * The browser reconnects by itself and sends the last id it has, so nothing is counted twice or missed. When it gives up
+ * (an HTTP error, or 204 when the batch is finished) this module asks the API what is the matter.
+ */
+
+import * as store from "./store.js";
+
+const EVENT_TYPES = [
+  "stage_start", "file_complete", "file_error", "stage_progress", "stage_complete", "worker_heartbeat", "batch_complete",
+];
+const RETRY_MS = 2000; // when the browser has given up; as long as the stream's own `retry`
+const OLDER_EVENTS = 40; // asked for to show 20: checkpoints and heartbeats among them are not shown
+
+/** Follow a batch for as long as the page is open. @param {string} batchId */
+export function follow(batchId) {
+  connect(batchId, "snapshot");
+}
+
+/** @param {string} batchId @param {"snapshot" | "earliest"} from */
+function connect(batchId, from) {
+  const query = new URLSearchParams({ batchId, from });
+  const source = new EventSource(`/api/stream?${query}`);
+  source.addEventListener("open", () => store.setConnection("live"));
+  source.addEventListener("snapshot", (message) => {
+    const snapshot = JSON.parse(message.data);
+    store.restart(snapshot);
+    loadInfo(batchId);
+    for (const run of snapshot.stages) loadOlder(batchId, run.stage, snapshot.offset);
+  });
+  source.addEventListener("reset", (message) => {
+    const { reason, from: first } = JSON.parse(message.data);
+    store.reset(`Counted anew from offset ${first}: ${reason}.`);
+  });
+  for (const eventType of EVENT_TYPES) {
+    source.addEventListener(eventType, (message) => store.apply(message.lastEventId, JSON.parse(message.data)));
+  }
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) {
+      source.close();
+      whatNow(batchId);
+    } else if (store.state.batch.closed) {
+      store.setConnection("finished"); // the stream has ended, as it should; the next try is answered by 204
+    } else {
+      store.setConnection("offline");
+    }
+  });
+}
+
+/** The browser has given up: the batch is finished, unknown, or a server is away. @param {string} batchId */
+async function whatNow(batchId) {
+  if (store.state.batch.closed) {
+    store.setConnection("finished");
+    return;
+  }
+  const status = await fetch(`/api/batches/${batchId}`).then((response) => response.status, () => 0);
+  store.setConnection(status === 404 ? "unknown" : "offline");
+  // Without PostgreSQL there is no snapshot, but the stream from the beginning gives the same counts.
+  const from = status === 503 ? "earliest" : "snapshot";
+  setTimeout(() => {
+    if (from === "earliest") store.reset("");
+    connect(batchId, from);
+  }, RETRY_MS);
+}
+
+/** @param {string} batchId */
+async function loadInfo(batchId) {
+  const response = await fetch(`/api/batches/${batchId}`);
+  if (response.ok) {
+    const { name, labels, deadLetters, stalledAfterS } = await response.json();
+    store.setInfo({ name, labels, deadLetters, stalledAfterMs: stalledAfterS * 1000 });
+  }
+}
+
+/** @param {string} batchId @param {string} stage @param {number} before */
+async function loadOlder(batchId, stage, before) {
+  const query = new URLSearchParams({ stage, before: String(before), order: "desc", limit: String(OLDER_EVENTS) });
+  const response = await fetch(`/api/batches/${batchId}/events?${query}`);
+  if (response.ok) {
+    const { events } = await response.json();
+    store.addOlder(
+      stage,
+      events.map((/** @type {{offset: number, data: any}} */ { offset, data }) => ({ offset: String(offset), data })),
+    );
+  }
+}

@@ -1,0 +1,38 @@
+// @ts-check
+/** The page: chooses the view by the address, and draws at most once a frame. */
+
+import { follow } from "./connection.js";
+import { state, subscribe } from "./store.js";
+import { showBatchList } from "./views/batch-list.js";
+import { BatchPage } from "./views/batch.js";
+
+const TICK_MS = 1000; // "stalled" and "since" change with time alone
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+const batchId = new URLSearchParams(location.search).get("batchId");
+
+if (batchId === null) {
+  showBatchList(main);
+} else {
+  showBatch(batchId);
+}
+
+/** @param {string} id */
+function showBatch(id) {
+  state.batchId = id;
+  Object.assign(window, { state }); // for the console: state.stages.denoise
+  const page = new BatchPage(main);
+  let asked = false;
+  const draw = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { // not called while the tab is hidden, which then costs nothing but the counting
+      asked = false;
+      page.update(Date.now());
+    });
+  };
+  subscribe(draw);
+  setInterval(draw, TICK_MS);
+  draw();
+  follow(id);
+}

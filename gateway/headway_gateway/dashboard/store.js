@@ -1,0 +1,110 @@
+// @ts-check
+/** What the page knows of its batch, and who wants to be told when that changes. No DOM, no network. */
+
+import { emptyBatch, foldBatch, resume } from "./fold.js";
+
+/** @typedef {import("./fold.js").BatchState} BatchState */
+/** @typedef {import("./fold.js").BatchEvent} BatchEvent */
+/** @typedef {import("./fold.js").StageState} StageState */
+/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown"} Connection */
+
+/**
+ * One line of a card's recent events.
+ *
+ * @typedef {object} RecentEvent
+ * @property {string} offset its id, as text
+ * @property {BatchEvent & Record<string, unknown>} data
+ */
+
+export const RECENT_EVENTS = 20; // of each stage; older ones are in the log
+const SHOWN = new Set(["stage_start", "file_complete", "file_error", "stage_complete"]);
+
+class State {
+  /** @type {string} as text: JavaScript rounds numbers above 2**53 */
+  batchId = "";
+  /** @type {BatchState} */
+  batch = emptyBatch();
+  /** @type {Map<string, RecentEvent[]>} newest first */
+  recent = new Map();
+  /** @type {Connection} */
+  connection = "connecting";
+  /** @type {number} when the connection became what it is */
+  connectionSince = Date.now();
+  /** What people must know of the numbers shown; empty when all is well. */
+  notice = "";
+  /** @type {{name: string | null, labels: Record<string, string>, deadLetters: number}} */
+  info = { name: null, labels: {}, deadLetters: 0 };
+  stalledAfterMs = 30_000;
+
+  /** The current run of each stage: `state.stages.denoise` is {total, processed, errors, status, ...}. */
+  get stages() {
+    return this.batch.stages;
+  }
+}
+
+export const state = new State();
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** Be told of every change. @param {() => void} listener */
+export function subscribe(listener) {
+  listeners.add(listener);
+}
+
+function changed() {
+  for (const listener of listeners) listener();
+}
+
+/** @param {Connection} connection */
+export function setConnection(connection) {
+  if (state.connection !== connection) {
+    state.connection = connection;
+    state.connectionSince = Date.now();
+    changed();
+  }
+}
+
+/** @param {Partial<State["info"]> & {stalledAfterMs?: number}} info */
+export function setInfo({ stalledAfterMs, ...info }) {
+  Object.assign(state.info, info);
+  if (stalledAfterMs !== undefined) state.stalledAfterMs = stalledAfterMs;
+  changed();
+}
+
+/** Count one event. @param {string} offset @param {RecentEvent["data"]} data */
+export function apply(offset, data) {
+  state.batch = foldBatch(state.batch, data);
+  if (data.stage !== undefined && SHOWN.has(data.eventType)) {
+    const recent = state.recent.get(data.stage) ?? [];
+    recent.unshift({ offset, data });
+    recent.length = Math.min(recent.length, RECENT_EVENTS);
+    state.recent.set(data.stage, recent);
+  }
+  changed();
+}
+
+/** Begin from a snapshot. @param {import("./fold.js").Snapshot} snapshot */
+export function restart(snapshot) {
+  state.batch = resume(snapshot);
+  state.recent.clear();
+  state.notice = "";
+  changed();
+}
+
+/** Begin from nothing, and say why. @param {string} notice */
+export function reset(notice) {
+  state.batch = emptyBatch();
+  state.recent.clear();
+  state.notice = notice;
+  changed();
+}
+
+/** Add older events below those that have come since. @param {string} stage @param {RecentEvent[]} older newest first */
+export function addOlder(stage, older) {
+  const recent = state.recent.get(stage) ?? [];
+  const known = new Set(recent.map((event) => event.offset));
+  const wanted = older.filter((event) => SHOWN.has(event.data.eventType) && !known.has(event.offset));
+  state.recent.set(stage, [...recent, ...wanted].slice(0, RECENT_EVENTS));
+  changed();
+}

@@ -1,0 +1,25 @@
+// @ts-check
+/** The dialog that shows one event whole, as text. */
+
+import { state } from "../store.js";
+
+/** @typedef {import("../store.js").RecentEvent} RecentEvent */
+
+const COPIED_MS = 1500;
+
+/** @param {RecentEvent} event */
+export function showPayload({ offset, data }) {
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("payload"));
+  const title = /** @type {HTMLElement} */ (document.getElementById("payload-title"));
+  const text = /** @type {HTMLElement} */ (document.getElementById("payload-text"));
+  const copy = /** @type {HTMLButtonElement} */ (document.getElementById("payload-copy"));
+  title.textContent = `${data.fileName ?? data.eventType} · offset ${offset} of batch ${state.batchId}`;
+  text.textContent = JSON.stringify(data, null, 2);
+  copy.textContent = "Copy";
+  copy.onclick = async () => {
+    await navigator.clipboard.writeText(text.textContent ?? "");
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, COPIED_MS);
+  };
+  dialog.showModal();
+}

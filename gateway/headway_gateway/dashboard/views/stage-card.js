@@ -1,0 +1,96 @@
+// @ts-check
+/** A stage's card: state in, one element out, kept and changed in place. */
+
+import { statusAt } from "../fold.js";
+import { count, filesText, icon, percentText, share, stageTitle, statusText, timeOfDay } from "../format.js";
+import { element, setAttribute, setText } from "./elements.js";
+import { showPayload } from "./payload.js";
+
+/** @typedef {import("../fold.js").StageState} StageState */
+/** @typedef {import("../store.js").RecentEvent} RecentEvent */
+
+export class StageCard {
+  /** @param {string} name */
+  constructor(name) {
+    this.status = element("span", { class: "pill" });
+    this.run = element("span", { class: "run" });
+    this.fill = element("div", { class: "fill" });
+    this.fillErrors = element("div", { class: "fill-errors" });
+    this.track = element(
+      "div", { class: "track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": stageTitle(name) },
+      this.fill, this.fillErrors,
+    );
+    this.percent = element("span", { class: "percent" });
+    this.files = element("p", { class: "files" });
+    this.total = element("span");
+    this.errors = element("span");
+    this.counts = element("p", { class: "counts" }, this.total, this.errors);
+    this.events = element("ul", { class: "events" });
+    /** @type {RecentEvent | undefined} */
+    this.newest = undefined;
+    this.shown = 0;
+    this.root = element(
+      "section", { class: "card", "data-stage": name, "aria-label": `Stage ${name}` },
+      element("div", { class: "card-head" }, element("h2", {}, `${icon(name)} ${stageTitle(name)} `, this.run), this.status),
+      element("div", { class: "bar" }, this.track, this.percent),
+      this.files,
+      this.counts,
+      element("h3", {}, "Recent events"),
+      this.events,
+    );
+  }
+
+  /** @param {StageState} stage @param {RecentEvent[]} recent @param {number} now @param {number} stalledAfterMs */
+  update(stage, recent, now, stalledAfterMs) {
+    const status = statusAt(stage, now, stalledAfterMs);
+    setAttribute(this.root, "data-status", status);
+    setAttribute(this.status, "data-status", status);
+    setText(this.status, statusText(status));
+    setText(this.run, stage.run > 1 ? `run ${stage.run}` : "");
+    this.fill.style.width = `${share(stage.processed, stage.total)}%`;
+    this.fillErrors.style.width = `${share(stage.errors, stage.total)}%`;
+    setText(this.percent, percentText(stage));
+    setText(this.files, filesText(stage));
+    setAttribute(this.track, "aria-valuetext", filesText(stage));
+    setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || "0");
+    const total = stage.total === null ? "unknown" : count(stage.total);
+    setText(this.total, `Total: ${total} | Processed: ${count(stage.processed)} | `);
+    setText(this.errors, `Errors: ${count(stage.errors)}`);
+    setAttribute(this.errors, "class", stage.errors ? "bad" : "");
+    this.updateEvents(recent);
+  }
+
+  /** @param {RecentEvent[]} recent newest first */
+  updateEvents(recent) {
+    if (recent[0] === this.newest && recent.length === this.shown) return;
+    this.newest = recent[0];
+    this.shown = recent.length;
+    this.events.replaceChildren(...recent.map(eventLine));
+  }
+}
+
+/** @param {RecentEvent} event */
+function eventLine(event) {
+  const { data } = event;
+  const failed = data.eventType === "file_error";
+  const line = element(
+    "button", { type: "button", class: failed ? "failed" : "" },
+    element("time", {}, `[${timeOfDay(data.timestamp)}]`), ` ${eventText(data)}`,
+  );
+  line.addEventListener("click", () => showPayload(event));
+  return element("li", {}, line);
+}
+
+/** @param {RecentEvent["data"]} data */
+function eventText(data) {
+  switch (data.eventType) {
+    case "file_complete":
+      return `📄 ${data.fileName}: ✅ Complete`;
+    case "file_error":
+      return `❌ ${data.fileName}: Error`;
+    case "stage_start":
+      return data.totalFiles == null ? "▶️ Started" : `▶️ Started: ${count(data.totalFiles)} files`;
+    default:
+      return `🏁 Finished: ${count(data.processedFiles ?? 0)} processed, ${count(data.failedFiles ?? 0)} failed`;
+  }
+}
