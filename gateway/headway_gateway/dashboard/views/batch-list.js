@@ -20,8 +20,7 @@ export function showBatchList(main) {
   const head = columns.map(([name, kind]) => element("th", { scope: "col", class: kind }, name));
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), rows);
   main.replaceChildren(
-    element("div", { class: "headline" }, element("h1", {}, "Batches")), element("p", { class: "subline" }),
-    search, element("div", { class: "table-wrap" }, table), empty, more,
+    element("div", { class: "headline" }, element("h1", {}, "Batches")), search, element("div", { class: "table-wrap" }, table), empty, more,
   );
   let limit = 50;
   more.addEventListener("click", () => { limit = Math.min(200, limit + 50); refresh(); });
@@ -69,8 +68,9 @@ function stageLine(stage) {
   fill.style.width = `${share(stage.processed, stage.total)}%`;
   const failed = element("div", { class: "fill-errors" });
   failed.style.width = `${share(stage.errors, stage.total)}%`;
+  failed.dataset.any = String(stage.errors > 0);
   return element(
-    "div", { class: "stage-line" },
+    "div", { class: "stage-line", "data-status": stage.status },
     element("span", { class: "name" }, stage.stage), element("div", { class: "track" }, fill, failed), element("span", {}, filesText(stage)),
   );
 }

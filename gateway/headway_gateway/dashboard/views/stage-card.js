@@ -49,6 +49,7 @@ export class StageCard {
     setText(this.run, stage.run > 1 ? `run ${stage.run}` : "");
     this.fill.style.width = `${share(stage.processed, stage.total)}%`;
     this.fillErrors.style.width = `${share(stage.errors, stage.total)}%`;
+    setAttribute(this.fillErrors, "data-any", String(stage.errors > 0));
     setText(this.percent, percentText(stage));
     setText(this.files, filesText(stage));
     setAttribute(this.track, "aria-valuetext", filesText(stage));
