@@ -19,7 +19,6 @@ import psutil
 from infra.local.errors import PortTaken, ServiceDied, ServiceNotReady, StackError
 
 POLL_S = 0.05
-SAME_PROCESS_S = 1.0  # a pid's start time is read with clock-tick precision
 FREE_PORTS = range(15_000, 32_768)  # below those that systems give to clients, so that none takes it meanwhile
 
 
@@ -59,7 +58,7 @@ class Service:
         try:
             noted = json.loads(self._pid_file.read_text())
             process = psutil.Process(noted["pid"])
-            if abs(process.create_time() - noted["started"]) >= SAME_PROCESS_S:
+            if _birth(process) != noted["birth"]:
                 return None
             if process.status() == psutil.STATUS_ZOMBIE:
                 process.wait(timeout=0)  # reaps it where it is a child of this process
@@ -94,8 +93,7 @@ class Service:
             ],
             setsid=True,
         )
-        started = psutil.Process(pid).create_time()
-        self._pid_file.write_text(json.dumps({"pid": pid, "started": started}))
+        self._pid_file.write_text(json.dumps({"pid": pid, "birth": _birth(psutil.Process(pid))}))
 
     def wait(self, timeout_s: float) -> None:
         """Wait until the program is healthy.
@@ -156,6 +154,19 @@ def free_port() -> int:
     while _is_taken(port := random.SystemRandom().choice(FREE_PORTS)):
         pass
     return port
+
+
+def _birth(process: psutil.Process) -> str:
+    """What tells a process from every other that ever had its pid.
+
+    Not psutil's `create_time` where there is /proc: that is a time of day, and so moves when the clock is set.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        after_name = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return str(process.create_time())
+    return f"{boot} {after_name[19]}"  # field 22, counted from 3: clock ticks from boot to the start
 
 
 def _is_taken(port: int) -> bool:
