@@ -20,6 +20,7 @@ from infra.local.postgres import PostgresServer
 from support import servers
 from support.counts import JavaScriptFold
 from support.programs import Program
+from support.tables import Tables
 from support.topics import Topics
 
 
@@ -96,6 +97,14 @@ async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     finally:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await connection.close()
+
+
+@pytest.fixture
+async def tables(database_url: str) -> AsyncIterator[Tables]:
+    """This test's tables."""
+    connection = await asyncpg.connect(database_url)
+    yield Tables(connection)
+    await connection.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import sys
 
@@ -31,8 +32,13 @@ def main() -> int:
         else:
             applied = asyncio.run(migrate(settings.database_url))
             print("\n".join(applied) or "nothing to do")
-    except (HeadwayError, OSError) as error:
+    except HeadwayError as error:
         logger.critical("%s", error, extra={"action": "failed"})
+        return 1
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        remedy = " Stop the other program, or set HEADWAY_PROJECTOR_HEALTH_PORT." if taken else ""
+        logger.critical("The projector cannot start: %s.%s", error, remedy, extra={"action": "failed"})
         return 1
     return 0
 

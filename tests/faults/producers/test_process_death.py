@@ -1,0 +1,150 @@
+"""However a worker's processes end, what they logged arrives, once and in order, or its loss is said."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from headway import EventLogger
+from headway.spool import Spool
+from headway_events import TopicNames
+
+from support.topics import Topics
+
+NO_KAFKA = "127.0.0.1:1"
+
+ENDLESS = """
+import sys
+from headway import EventLogger
+number = 0
+while True:
+    for _ in range(50):
+        EventLogger.file_complete(int(sys.argv[1]), "denoise", str(number))
+        number += 1
+    EventLogger.flush(0.01)
+"""
+
+CHILDREN = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+
+batch_id = int(sys.argv[1])
+
+def work(number):
+    from headway import EventLogger
+    EventLogger.file_complete(batch_id, "denoise", f"{number}")
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[2])
+    if sys.argv[3] == "logger first":
+        from headway import EventLogger
+        EventLogger.stage_start(batch_id, "denoise")
+    child = context.Process(target=work, args=(0,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        list(pool.map(work, range(1, 20)))
+    with context.Pool(2) as pool:
+        pool.map(work, range(20, 40))
+"""
+
+
+def _files(topics: Topics, batch_id: int, at_least: int) -> list[str]:
+    records = topics.read(topics.names.of_batch(batch_id), at_least=at_least)
+    values = [json.loads(record.value or b"") for record in records]
+    return [value["fileName"] for value in values if "fileName" in value]
+
+
+def _in_spool(root: Path) -> list[str]:
+    """The files in the spool of a process that is gone, which is left as it is."""
+    spool = Spool(root, 2**40)
+    spool.adopt()
+    names = []
+    while (segment := spool.read_segment()) is not None:
+        names += [json.loads(record.value)["fileName"] for record in segment.records if record.event_type]
+    spool.abandon()
+    return names
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.07, 0.21])
+def test_what_a_worker_killed_while_it_spooled_had_written_is_sent_by_the_next_one_in_order(
+    after_s: float, kafka: str, names: TopicNames, topics: Topics, batch_id: int, tmp_path: Path
+) -> None:
+    environment = {
+        "HEADWAY_KAFKA_BOOTSTRAP": NO_KAFKA,
+        "HEADWAY_TOPIC_PREFIX": names.prefix,
+        "HEADWAY_REGISTRY_TOPIC": names.registry,
+        "HEADWAY_SPOOL_DIR": str(tmp_path),
+    }
+    worker = subprocess.Popen([sys.executable, "-c", ENDLESS, str(batch_id)], env=environment)
+    try:
+        deadline = time.monotonic() + 30
+        while not any(path.stat().st_size for path in tmp_path.glob("*/*.spool")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(after_s)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    spooled = _in_spool(tmp_path)
+    assert len(spooled) > 100
+    with EventLogger(bootstrap=kafka, names=names, spool_dir=tmp_path) as event_logger:
+        event_logger.file_complete(batch_id, "denoise", "next")
+        assert event_logger.flush(30) == 0
+    found = _files(topics, batch_id, len(spooled) + 1)
+    assert [name for name in found if name != "next"] == [str(number) for number in range(len(spooled))]
+    assert not list(tmp_path.glob("*/*.spool"))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("first", ["logger first", "children first"])
+def test_what_the_children_of_multiprocessing_log_arrives(
+    method: str, first: str, environment: dict[str, str], topics: Topics, batch_id: int, tmp_path: Path
+) -> None:
+    script = tmp_path / "pipeline.py"
+    script.write_text(CHILDREN)
+    done = subprocess.run(
+        [sys.executable, str(script), str(batch_id), method, first],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(_files(topics, batch_id, 40), key=int) == [str(number) for number in range(40)]
+
+
+def test_a_handler_at_exit_that_logs_after_ours_ran_leaves_its_event_to_the_next_process(
+    kafka: str, names: TopicNames, environment: dict[str, str], topics: Topics, batch_id: int, tmp_path: Path
+) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: EventLogger.file_complete(int(sys.argv[1]), 'denoise', 'last'))\n"
+        "from headway import EventLogger\n"
+        "EventLogger.file_complete(int(sys.argv[1]), 'denoise', 'first')\n"
+    )
+    spool = environment["HEADWAY_SPOOL_DIR"]
+    subprocess.run([sys.executable, "-c", code, str(batch_id)], env=environment, check=True, timeout=60)
+    with EventLogger(bootstrap=kafka, names=names, spool_dir=Path(spool)) as event_logger:
+        event_logger.stage_start(batch_id, "denoise")
+        assert event_logger.flush(30) == 0
+    assert _files(topics, batch_id, 3) == ["first", "last"]
+
+
+def test_a_logger_that_nobody_holds_any_more_still_sends_its_events(
+    environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    code = (
+        "import gc, sys\n"
+        "from headway import EventLogger\n"
+        "EventLogger().file_complete(int(sys.argv[1]), 'denoise', 'a')\n"
+        "gc.collect()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(batch_id)], env=environment, check=True, timeout=60)
+    assert _files(topics, batch_id, 1) == ["a"]
