@@ -26,8 +26,8 @@ async def test_projectors_killed_at_random_moments_project_every_event_once(
 ) -> None:
     chance = random.Random(batch_id)
     projectors = [make_projector(HEADWAY_PROJECTOR_POLL_RECORDS="500") for _ in range(2)]
-    for one in projectors:
-        one.run()
+    for projector in projectors:
+        projector.run()
     batches = [batch_id + number for number in range(6)]
     sizes = {one: chance.choice([50, 3000, 6000]) for one in batches}
     for one in batches:
@@ -44,7 +44,7 @@ async def test_projectors_killed_at_random_moments_project_every_event_once(
                 del pending[one]
 
     writing = asyncio.create_task(write())
-    for _ in range(5):
+    for _ in range(4):
         await asyncio.sleep(chance.uniform(0.5, 2.5))
         victim = chance.choice(projectors)
         victim.kill()

@@ -122,7 +122,7 @@ async def test_what_jsonb_cannot_hold_is_stored_in_part_and_kept_whole_beside_it
 
 
 async def test_offsets_that_expired_before_they_were_projected_are_a_gap_that_people_see(
-    make_projector: object, topics: Topics, tables: Tables, batch_id: int, projector: Program
+    topics: Topics, tables: Tables, batch_id: int, projector: Program
 ) -> None:
     topic = topics.create(batch_id)
     topics.announce(batch_id)
