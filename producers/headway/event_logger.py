@@ -7,16 +7,14 @@ argument raises InvalidArgument, a ValueError that names it.
 
 from __future__ import annotations
 
+import itertools
 import os
-import re
 import threading
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
-import msgspec
 from headway_events import (
     Announcement,
     BadEvent,
@@ -36,14 +34,13 @@ from headway_events import (
 from msgspec import UNSET, Raw
 
 from headway import process_end
-from headway.errors import InvalidArgument
+from headway.arguments import check_batch, check_labels, check_text, encode_as_meant, encode_checked, file_name_text
 from headway.outbox import Outbox
 from headway.record import Record
-from headway.response import encode_response
+from headway.response import describe_error, encode_response
 from headway.settings import Settings
 from headway.track import Path, Stage, track
 
-MOST_TRACEBACK_CHARACTERS: Final = 8_000
 FLUSH_TIMEOUT_S: Final = 30.0
 
 P = ParamSpec("P")
@@ -86,18 +83,17 @@ class EventLogger:
 
         Raises:
             InvalidSetting: a setting in the environment cannot be read.
-            InvalidArgument: there is no such setting.
+            InvalidArgument: there is no such setting, or it cannot have this value.
         """
-        if unknown := set(settings) - set(Settings.__struct_fields__):
-            raise InvalidArgument(min(unknown), f"no such setting; there are {', '.join(Settings.__struct_fields__)}")
-        self._settings = msgspec.structs.replace(Settings.from_environment(), **settings)
-        self._begin()
-        process_end.register(self)
+        self._settings = Settings.from_environment().changed(settings)
+        self.begin_anew()
+        process_end.renew_after_fork(self)
 
-    def _begin(self) -> None:
+    def begin_anew(self) -> None:
+        """Begin without anything on its way: at first, and in a forked child, whose parent sends what is its own."""
         self._outbox = Outbox(self._settings)
         self._id_prefix = f"{os.urandom(8).hex()}-"
-        self._sent = 0
+        self._numbers = itertools.count(1)
         self._announced: set[int] = set()
 
     @classmethod
@@ -115,14 +111,15 @@ class EventLogger:
         if self._settings.disabled:
             return
         announcement = Announcement(
-            batch_id=_batch(batch_id),
+            batch_id=check_batch(batch_id),
             topic=self._settings.names.of_batch(batch_id),
             created_at=datetime.now(UTC),
-            name=_text("name", name),
-            labels=_labels(labels or {}),
+            name=check_text("name", name),
+            labels=check_labels(labels or {}),
         )
+        value = encode_checked(announcement)
         self._announced.add(batch_id)
-        self._put_announcement(announcement)
+        self._put_announcement(announcement, value)
 
     @_on_class_or_instance
     def stage_start(self, batch_id: int, stage: str, total_files: int | None = None) -> None:
@@ -161,7 +158,7 @@ class EventLogger:
                 batch_id=batch_id,
                 timestamp=datetime.now(UTC),
                 stage=stage,
-                file_name=_file_name(file_name),
+                file_name=file_name_text(file_name),
                 response=UNSET if response is None else Raw(encode_response(response)),
                 gpu_ip=gpu_ip,
                 duration_ms=duration_ms,
@@ -187,8 +184,8 @@ class EventLogger:
                 batch_id=batch_id,
                 timestamp=datetime.now(UTC),
                 stage=stage,
-                file_name=_file_name(file_name),
-                response=Raw(encode_response(_describe(error))),
+                file_name=file_name_text(file_name),
+                response=Raw(encode_response(describe_error(error))),
                 gpu_ip=gpu_ip,
                 duration_ms=duration_ms,
             )
@@ -248,7 +245,7 @@ class EventLogger:
                     timestamp=datetime.now(UTC),
                     stage=stage,
                     worker=worker,
-                    files_in_flight=[_file_name(name) for name in files_in_flight],
+                    files_in_flight=[file_name_text(name) for name in files_in_flight],
                 )
             )
 
@@ -260,13 +257,19 @@ class EventLogger:
 
     @_on_class_or_instance
     def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> int:
-        """Wait until Kafka has every event, at most so long; how many it does not have (0: all arrived)."""
+        """Wait until Kafka has every event, at most so long; 0 if it has.
+
+        Otherwise how many it does not have, those that wait on disk counted as one.
+        """
         return self._outbox.flush(timeout_s)
 
     @_on_class_or_instance
     def close(self, timeout_s: float | None = None) -> int:
-        """Flush, and leave to the spool what Kafka does not have after `timeout_s`; how many events those are."""
-        return self._outbox.close(self._settings.close_timeout_s if timeout_s is None else timeout_s)
+        """Flush, and leave to the spool what Kafka does not have after `timeout_s`; how many events as in `flush`.
+
+        The logger can be used again: the next event begins anew, with what was left.
+        """
+        return self._outbox.close(timeout_s)
 
     @_on_class_or_instance
     def stage(self, /, batch_id: int, stage: str, total_files: int | None = None, **options: Any) -> Stage:
@@ -279,11 +282,6 @@ class EventLogger:
         return track(self, batch_id, stage, paths, **options)
 
     @property
-    def close_timeout_s(self) -> float:
-        """How long the end of the process waits for Kafka."""
-        return self._settings.close_timeout_s
-
-    @property
     def lost(self) -> int:
         """Events that could not be kept anywhere: the buffer or the spool was full, or the disk refused."""
         return self._outbox.lost
@@ -294,22 +292,17 @@ class EventLogger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _after_fork_in_child(self) -> None:
-        """The parent's events are the parent's to send: begin anew."""
-        self._outbox.abandon()
-        _PARENTS.append(self._outbox)
-        self._begin()
-
     def _log(self, event: Event) -> None:
         try:
             value = encode(event)
-        except (BadEvent, TypeError, OverflowError, UnicodeEncodeError) as error:
-            raise _named(event, error) from error
+        except (BadEvent, OverflowError) as error:
+            event, value = encode_as_meant(event, error)
         batch_id = event.batch_id
         if batch_id not in self._announced:
             self._announced.add(batch_id)
             topic = self._settings.names.of_batch(batch_id)
-            self._put_announcement(Announcement(batch_id=batch_id, topic=topic, created_at=event.timestamp))
+            announcement = Announcement(batch_id=batch_id, topic=topic, created_at=event.timestamp)
+            self._put_announcement(announcement, encode_announcement(announcement))
         assert event.timestamp is not None
         self._outbox.put(
             Record(
@@ -324,14 +317,14 @@ class EventLogger:
             )
         )
 
-    def _put_announcement(self, announcement: Announcement) -> None:
+    def _put_announcement(self, announcement: Announcement, value: bytes) -> None:
         assert announcement.created_at is not None
         self._outbox.put(
             Record(
                 announcement.batch_id,
                 self._settings.names.registry,
                 registry_key(announcement.batch_id),
-                encode_announcement(announcement),
+                value,
                 int(announcement.created_at.timestamp() * 1000),
                 "",
                 self._next_id(),
@@ -340,58 +333,4 @@ class EventLogger:
         )
 
     def _next_id(self) -> str:
-        self._sent += 1
-        return f"{self._id_prefix}{self._sent}-{threading.get_ident():x}"
-
-
-_PARENTS: Final[list[Outbox]] = []  # kept in a forked child: destroying a producer without its threads would hang
-
-
-def _batch(batch_id: object) -> int:
-    if not isinstance(batch_id, int) or isinstance(batch_id, bool) or not -(2**63) <= batch_id < 2**63:
-        raise InvalidArgument("batch_id", f"expected a signed 64-bit integer, got {batch_id!r}")
-    return batch_id
-
-
-def _text(argument: str, value: str | None) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidArgument(argument, f"expected text, got {value!r}")
-    return value
-
-
-def _labels(labels: Mapping[str, str]) -> dict[str, str]:
-    for name, value in labels.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise InvalidArgument("labels", f"expected text for text, got {name!r}: {value!r}")
-    return dict(labels)
-
-
-def _file_name(name: str | os.PathLike[str]) -> str:
-    """The name as text; bytes that are no UTF-8 (surrogates, as `os.fsdecode` leaves them) become readable escapes."""
-    text = name if isinstance(name, str) else os.fspath(name) if isinstance(name, os.PathLike) else name
-    if not isinstance(text, str):
-        raise InvalidArgument("file_name", f"expected text or a path, got {name!r}")
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _describe(error: BaseException | str) -> dict[str, str]:
-    if isinstance(error, str):
-        return {"status": "error", "message": error}
-    if not isinstance(error, BaseException):
-        raise InvalidArgument("error", f"expected an exception or text, got {error!r}")
-    lines = "".join(traceback.format_exception(error))
-    return {
-        "status": "error",
-        "type": type(error).__name__,
-        "message": str(error),
-        "traceback": lines[-MOST_TRACEBACK_CHARACTERS:],
-    }
-
-
-def _named(event: Event, error: Exception) -> InvalidArgument:
-    """The refusal of an event, in the words of the call that made it: `fileName` on the wire is `file_name` here."""
-    problem, _, path = str(error).partition(" - at `$.")
-    field = re.sub(r"(?<!^)(?=[A-Z])", "_", path.rstrip("`").partition("[")[0]).lower()
-    if field in type(event).__struct_fields__:
-        return InvalidArgument(field, f"{problem[0].lower()}{problem[1:]}, got {getattr(event, field)!r}")
-    return InvalidArgument(event.event_type, str(error))
+        return f"{self._id_prefix}{next(self._numbers)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -22,8 +21,6 @@ from headway_events.wire import cloud_event_headers
 
 from headway.record import Record
 from headway.settings import Settings
-
-logger = logging.getLogger("headway")
 
 ADMIN_TIMEOUT_S: Final = 5.0
 MOST_REPLICAS: Final = 3
@@ -41,14 +38,6 @@ class TopicState(Enum):
     FAILED = auto()
 
 
-class _Making:
-    """One attempt to create a topic."""
-
-    def __init__(self, topic: str) -> None:
-        self.topic = topic
-        self.done = threading.Event()
-
-
 class KafkaSender:
     """One idempotent producer. `produce` never blocks; the outcome comes in `poll`, through the two callbacks."""
 
@@ -64,7 +53,9 @@ class KafkaSender:
         self._arrived = arrived
         self._refused = refused
         self._known_topics: set[str] = set()
-        self._making: _Making | None = None
+        self._making: Iterator[None] | None = None
+        self.problem = ""
+        """Why the last topic could not be made."""
         self._source = f"/{socket.gethostname()}/{os.getpid()}"
         common: dict[str, str | int | float | bool] = {
             "bootstrap.servers": settings.bootstrap,
@@ -90,41 +81,42 @@ class KafkaSender:
         """Create a batch's topic, and the registry, unless they are there. Never blocks: ask again while PENDING."""
         if topic in self._known_topics:
             return TopicState.READY
-        if self._making is None:
-            self._making = _Making(topic)
-            threading.Thread(target=self._make, args=(self._making,), name="headway-topics", daemon=True).start()
-        elif self._making.done.is_set():
-            made, self._making = self._making, None
-            if made.topic == topic:
-                return TopicState.READY if topic in self._known_topics else TopicState.FAILED
-        return TopicState.PENDING
+        self._making = self._making or self._make(topic)
+        try:
+            next(self._making)
+        except StopIteration:
+            self._making = None
+        except KafkaException as error:
+            self._making = None
+            self.problem = str(error.args[0])
+            return TopicState.FAILED
+        return TopicState.READY if topic in self._known_topics else TopicState.PENDING
 
     def forget_topic(self, topic: str) -> None:
         """The topic has gone: create it again at the next use."""
         self._known_topics.discard(topic)
 
     def produce(self, record: Record) -> None:
-        """Hand a record over.
+        """Hand a record over; `refused` is called at once if the producer will not have it.
 
         Raises:
-            BufferError: the producer's own queue is full.
+            BufferError: the producer's own queue is full; the outbox's bounds are far below.
         """
-        self._producer.produce(
-            record.topic,
-            value=record.value,
-            key=record.key,
-            timestamp=record.timestamp_ms,
-            headers=_headers(record, self._source),
-            on_delivery=lambda error, _message: self._delivered(record, error, _message),
-        )
+        try:
+            self._producer.produce(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                timestamp=record.timestamp_ms,
+                headers=_headers(record, self._source),
+                on_delivery=lambda error, _message: self._delivered(record, error, _message),
+            )
+        except KafkaException as error:
+            self._refused(record, error.args[0])
 
     def poll(self, timeout_s: float) -> None:
         """Let the callbacks happen; waits at most so long for the first."""
         self._producer.poll(timeout_s)
-
-    def flush(self, timeout_s: float) -> None:
-        """Wait until every record handed over has arrived, at most so long."""
-        self._producer.flush(timeout_s)
 
     def purge(self) -> None:
         """Give up what Kafka does not have yet; `refused` is called for each record."""
@@ -137,34 +129,32 @@ class KafkaSender:
         else:
             self._refused(record, error)
 
-    def _make(self, making: _Making) -> None:
-        """In a thread of its own, since asking for the number of brokers blocks while Kafka is away."""
-        try:
-            replicas = self._settings.replication_factor or self._default_replicas()
-            wanted = [
-                NewTopic(making.topic, BATCH_TOPIC_PARTITIONS, replicas, config=BATCH_TOPIC_CONFIG),
-                NewTopic(self._settings.names.registry, REGISTRY_PARTITIONS, replicas, config=REGISTRY_TOPIC_CONFIG),
-            ]
-            missing = [topic for topic in wanted if topic.topic not in self._known_topics]
-            for name, future in self._admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).items():
-                _unless_there(future.result)
-                self._known_topics.add(name)
-        except KafkaException as error:
-            logger.info(
-                "A topic could not be created yet",
-                extra={"action": "topic_not_created", "topic": making.topic, "reason": str(error)},
-            )
-        finally:
-            making.done.set()
-
-    def _default_replicas(self) -> int:
-        brokers = self._admin.list_topics(timeout=ADMIN_TIMEOUT_S).brokers
-        return max(1, min(MOST_REPLICAS, len(brokers)))
+    def _make(self, topic: str) -> Iterator[None]:
+        """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends."""
+        replicas = self._settings.replication_factor
+        if not replicas:
+            cluster = self._admin.describe_cluster(request_timeout=ADMIN_TIMEOUT_S)
+            yield from _until_done(cluster)
+            replicas = max(1, min(MOST_REPLICAS, len(cluster.result().nodes)))
+        wanted = [
+            NewTopic(topic, BATCH_TOPIC_PARTITIONS, replicas, config=BATCH_TOPIC_CONFIG),
+            NewTopic(self._settings.names.registry, REGISTRY_PARTITIONS, replicas, config=REGISTRY_TOPIC_CONFIG),
+        ]
+        missing = [one for one in wanted if one.topic not in self._known_topics]
+        for name, created in self._admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).items():
+            yield from _until_done(created)
+            _unless_there(created)
+            self._known_topics.add(name)
 
 
-def _unless_there(result: Callable[[], None]) -> None:
+def _until_done(future: Future[Any]) -> Iterator[None]:
+    while not future.done():
+        yield
+
+
+def _unless_there(created: Future[None]) -> None:
     try:
-        result()
+        created.result()
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise

@@ -16,10 +16,12 @@ import logging
 import threading
 import time
 from collections import deque
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from confluent_kafka import KafkaError
 
+from headway import process_end
 from headway.kafka import KafkaSender, TopicState
 from headway.record import Record
 from headway.settings import Settings
@@ -34,6 +36,7 @@ TAKE_AT_MOST_BYTES: Final = 16 * 1024 * 1024
 PAUSE_S: Final = 0.005  # between two rounds under load: lets records gather without the callers waking the sender
 YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
 IDLE_S: Final = 0.25  # between two rounds when there is nothing to do
+LEAVE_S: Final = 10.0  # for a round under way and the last writes to disk; more means that the disk hangs
 TOPIC_RETRY_S: Final = 1.0
 SAY_EVERY_S: Final = 10.0
 
@@ -46,18 +49,21 @@ class Outbox:
         self._settings = settings
         self._buffer: deque[Record] = deque()
         self._buffered_bytes = 0
-        self._wake = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, safe in a signal handler amid another call
         self._idle = False  # the sender waits, and wants to be woken
-        self._closing = threading.Event()
-        self._start_lock = threading.Lock()
+        self._closing = False
+        self._start_lock = threading.RLock()  # a signal handler may log, too
         self._thread: threading.Thread | None = None
         self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
+        self._sender: KafkaSender | None = None
+        self._is_broken = False  # the producer has failed for good, and needs a successor
         self._unacknowledged: dict[str, Record] = {}
         self._unacknowledged_bytes = 0
         self._segment_of: dict[str, Segment] = {}
         self._pending: deque[Record] = deque()  # read from the spool, not yet sent
         self._topic_retry_at = 0.0
-        self._said_at = 0.0
+        self._said_at: dict[str, float] = {}
+        self._is_spooling = False  # events wait on disk, and that has been said
         self._spool = Spool(settings.spool_dir, settings.spool_bytes)
         self.lost = 0
         """Records that could not be kept anywhere."""
@@ -69,37 +75,47 @@ class Outbox:
             if self._buffered_bytes > self._settings.buffer_bytes:
                 self._lose(1, "the buffer is full")
                 return
-        self._buffered_bytes += record.size  # racy by a few records, which a bound of this size can bear
+        size = record.size
+        self._buffered_bytes += size  # racy by a few records, until the sender next finds the buffer empty
         self._buffer.append(record)
         if self._thread is None:
             self._start()
         elif self._idle:
-            self._wake.set()
+            self._wake.put(None)
 
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
         in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
         return in_memory + (0 if self._spool.is_empty else 1)
 
-    def flush(self, timeout_s: float) -> int:
-        """Wait until Kafka has every record, at most so long; the records left."""
-        deadline = time.monotonic() + timeout_s
+    def flush(self, timeout_s: float | None = None) -> int:
+        """Wait until Kafka has every record, at most so long (by default `close_timeout_s`); the records left."""
+        deadline = time.monotonic() + (self._settings.close_timeout_s if timeout_s is None else timeout_s)
         while self.waiting() and time.monotonic() < deadline:
-            self._wake.set()
+            self._wake.put(None)
             time.sleep(PAUSE_S)
         return self.waiting()
 
-    def close(self, timeout_s: float) -> int:
-        """Flush, leave to the spool what Kafka does not have, and end the sender; the records left in the spool."""
-        if self._thread is None:
-            return 0
-        left = self.flush(timeout_s)
-        self._closing.set()
-        self._wake.set()
-        self._thread.join(timeout=timeout_s + IDLE_S)
-        if not self._thread.is_alive():
-            self._thread = None  # a later `put` starts another
-            self._closing.clear()
+    def close(self, timeout_s: float | None = None) -> int:
+        """Flush, leave to the spool what Kafka does not have, and end the sender; the records left.
+
+        A later `put` begins anew, with what was left.
+        """
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            left = self.waiting()
+        else:
+            left = self.flush(timeout_s)
+            self._closing = True
+            self._wake.put(None)
+            thread.join(LEAVE_S)
+            if thread.is_alive():
+                return left
+        with self._start_lock:
+            self._thread = None  # before the last look at the buffer: a `put` after the look starts another
+            self._closing = False
+            self._leave_to_spool()
+        process_end.forget(self)
         return left
 
     def abandon(self) -> None:
@@ -108,21 +124,32 @@ class Outbox:
 
     def _start(self) -> None:
         with self._start_lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="headway-sender", daemon=True)
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._run, name="headway-sender", daemon=True)
+            try:
+                if process_end.is_over():
+                    raise RuntimeError("nobody would end the thread")
                 self._thread.start()
+            except RuntimeError:  # also from `start`, while the interpreter ends: the next process will send it
+                self._thread = None
+                self._leave_to_spool()
+            else:
+                process_end.close_at_end(self)
 
     # The sender's thread from here on.
 
     def _run(self) -> None:
-        self._sender = KafkaSender(self._settings, arrived=self._arrived, refused=self._refused)
-        self._spool.adopt()
-        while not self._closing.is_set():
+        try:
+            self._spool.adopt()
+        except OSError as error:
+            self._say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
+        while not self._closing:
             try:
                 busy = self._round()
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # Whatever it was, the pipeline must not notice, and the records taken are still in `_taken`.
-                logger.exception("The sender failed; it goes on", extra={"action": "sender_failed"})
+                self._say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
                 busy = False
             if busy or self._unacknowledged:
                 time.sleep(PAUSE_S)
@@ -132,13 +159,19 @@ class Outbox:
 
     def _wait(self) -> None:
         self._idle = True  # before the look at the buffer: a `put` after the look wakes us
-        if not self._buffer:
-            self._wake.wait(IDLE_S)
-        self._idle = False
-        self._wake.clear()
+        try:
+            if not self._buffer and not self._closing:
+                self._wake.get(timeout=IDLE_S)
+        except Empty:
+            pass
+        finally:
+            self._idle = False
 
     def _round(self) -> bool:
         """Steps 1 to 4 once; whether there is more to do at once."""
+        if self._sender is None or self._is_broken:
+            self._connect()
+        assert self._sender is not None
         self._take()
         if self._taken:
             straight = self._spool.is_read and not self._pending and self._has_room()
@@ -151,16 +184,34 @@ class Outbox:
                 self._taken = []
         self._drain()
         self._sender.poll(0)
+        if self._is_spooling and self._spool.is_empty:
+            self._is_spooling = False
+            logger.info("Kafka has all that waited on disk", extra={"action": "spool_drained"})
         return bool(self._buffer) or bool(self._taken) or bool(self._pending)
+
+    def _connect(self) -> None:
+        """A first producer, or one in place of one that failed for good: what that had not delivered is sent again."""
+        if self._sender is not None:
+            self._sender.purge()
+            given_up = list(self._unacknowledged.values())
+            self._pending.extendleft(record for record in reversed(given_up) if record.event_id in self._segment_of)
+            self._taken[:0] = [record for record in given_up if record.event_id not in self._segment_of]
+            self._unacknowledged.clear()
+            self._unacknowledged_bytes = 0
+        self._sender = KafkaSender(self._settings, arrived=self._arrived, refused=self._refused)
+        self._is_broken = False
 
     def _take(self) -> None:
         taken_bytes = 0
         while self._buffer and len(self._taken) < TAKE_AT_MOST and taken_bytes < TAKE_AT_MOST_BYTES:
             record = self._buffer[0]
-            taken_bytes += record.size
-            self._buffered_bytes -= record.size
+            size = record.size
+            taken_bytes += size
+            self._buffered_bytes -= size
             self._taken.append(record)  # before it leaves the buffer: `waiting` must never miss one
             self._buffer.popleft()
+        if not self._buffer:
+            self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
     def _has_room(self) -> bool:
         return (
@@ -170,6 +221,7 @@ class Outbox:
 
     def _topics(self, records: list[Record]) -> TopicState:
         """Whether every record's topic is there; asks Kafka again only now and then when it does not answer."""
+        assert self._sender is not None
         if time.monotonic() < self._topic_retry_at:
             return TopicState.FAILED
         for batch_id in {record.batch_id for record in records}:
@@ -181,6 +233,7 @@ class Outbox:
         return TopicState.READY
 
     def _send(self, records: list[Record]) -> None:
+        assert self._sender is not None
         for record in records:
             self._unacknowledged[record.event_id] = record
             self._unacknowledged_bytes += record.size
@@ -199,13 +252,22 @@ class Outbox:
                 self._pending.popleft()
 
     def _to_spool(self, records: list[Record]) -> None:
+        reason = self._sender.problem if self._sender is not None else ""
         try:
             unfit = self._spool.append(records)
         except OSError as error:
-            self._lose(len(records), f"Kafka is away and the spool cannot be written: {error}")
+            self._lose(len(records), f"Kafka does not take them, and the spool cannot be written: {error}")
             return
         if unfit:
-            self._lose(unfit, f"Kafka is away and the spool is full ({self._settings.spool_bytes} bytes)")
+            self._lose(unfit, f"Kafka does not take them, and the spool is full ({self._settings.spool_bytes} bytes)")
+        if not self._is_spooling:
+            self._is_spooling = True
+            self._say(
+                logging.WARNING,
+                "spooling",
+                f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
+                f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
+            )
 
     def _arrived(self, record: Record) -> None:
         if self._unacknowledged.pop(record.event_id, None) is not None:
@@ -216,39 +278,62 @@ class Outbox:
 
     def _refused(self, record: Record, error: KafkaError) -> None:
         """Kafka will not take it: lost if it never can be taken, else sent again behind the others."""
+        if self._is_broken or error.fatal() or error.code() == KafkaError._FATAL:
+            self._is_broken = True
+            return  # `_connect` sends it again
         if error.code() in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
             return  # by `_leave_to_spool`, which keeps it
-        self._arrived(record)
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
-            return
-        self._sender.forget_topic(record.topic)
-        self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
-        self._to_spool([record])
+        else:
+            self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
+            if self._sender is not None:
+                self._sender.forget_topic(record.topic)
+            self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+            self._to_spool([record])
+        self._arrived(record)  # last: it must never be nowhere
 
     def _leave_to_spool(self) -> None:
-        """At the end of the process: what Kafka does not have goes to disk, for the next process, in order.
+        """At the end: what Kafka does not have goes to disk, for the next process, in order.
 
         Records that came from the spool are still there: their segments are only removed once all have arrived.
         """
-        self._sender.purge()
-        mine = [record for record in self._unacknowledged.values() if record.event_id not in self._segment_of]
-        left = [*mine, *self._taken, *self._buffer]
-        self._buffer.clear()
-        self._buffered_bytes = 0
+        if self._sender is not None:
+            self._sender.purge()
+        left = [record for record in self._unacknowledged.values() if record.event_id not in self._segment_of]
+        left += self._taken
+        while self._buffer:
+            left.append(self._buffer.popleft())
         if left:
+            self._is_spooling = True
             self._to_spool(left)
             logger.warning(
-                "Kafka did not take every event before the process ended; the rest waits on disk",
+                "Kafka did not take every event in time; %d wait in %s for the next process",
+                len(left),
+                self._settings.spool_dir,
                 extra={"action": "left_to_spool", "events": len(left), "directory": str(self._settings.spool_dir)},
             )
         self._spool.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Be as new: a later `put` adopts what was left on disk like anybody else."""
+        self._sender = None
+        self._is_broken = self._is_spooling = False
+        self._taken = []
+        self._pending.clear()
+        self._unacknowledged.clear()
+        self._unacknowledged_bytes = self._buffered_bytes = 0
+        self._segment_of.clear()
+        self._spool = Spool(self._settings.spool_dir, self._settings.spool_bytes)
 
     def _lose(self, records: int, reason: str) -> None:
         self.lost += records
+        self._say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}")
+
+    def _say(self, level: int, action: str, sentence: str, error: Exception | None = None) -> None:
+        """Log, but not the same action again and again."""
         now = time.monotonic()
-        if now - self._said_at > SAY_EVERY_S:
-            self._said_at = now
-            logger.error(
-                "Events were lost", extra={"action": "events_lost", "lost_in_all": self.lost, "reason": reason}
-            )
+        if now - self._said_at.get(action, -SAY_EVERY_S) >= SAY_EVERY_S:
+            self._said_at[action] = now
+            logger.log(level, sentence, extra={"action": action, "lost": self.lost}, exc_info=error)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any, Final
 
 import msgspec
 
+from headway.errors import InvalidArgument
+
+MOST_TRACEBACK_CHARACTERS: Final = 8_000  # arbitrary: its last part, where the error is, fits
 MOST_BYTES: Final = 900_000  # with the event around it below Kafka's usual limit of 1 MiB for a record
 
 
@@ -27,6 +31,24 @@ def encode_response(response: Any) -> bytes:
     return _encoder.encode({**kept, "headway": "response too large", "bytes": len(encoded)})
 
 
+def describe_error(error: BaseException | str) -> dict[str, str]:
+    """The response of a file that failed.
+
+    Raises:
+        InvalidArgument: `error` is neither an exception nor text.
+    """
+    if isinstance(error, str):
+        return {"status": "error", "message": error}
+    if not isinstance(error, BaseException):
+        raise InvalidArgument("error", f"expected an exception or text, got {error!r}")
+    return {
+        "status": "error",
+        "type": type(error).__name__,
+        "message": _text_of(error),
+        "traceback": "".join(traceback.format_exception(error))[-MOST_TRACEBACK_CHARACTERS:],
+    }
+
+
 def _encode_leniently(response: Any) -> bytes:
     """For lone surrogates, keys that are no text, objects that fail: text that says what can be said."""
     try:
@@ -41,6 +63,13 @@ def _plain(value: Any) -> Any:
     if callable(item) and getattr(value, "ndim", None) == 0:  # a NumPy scalar
         return item()
     return str(value)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception of the pipeline's may fail to say what it is
+        return f"<{type(error).__name__} that cannot be shown>"
 
 
 def _last_resort(value: Any) -> str:

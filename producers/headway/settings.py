@@ -6,11 +6,12 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from headway_events import TopicNames
 
-from headway.errors import InvalidSetting
+from headway.errors import InvalidArgument, InvalidSetting
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -27,8 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_REPLICATION_FACTOR: of new topics; 0 means three, or the number of brokers if that is less."""
     buffer_bytes: int = 64 * 1024 * 1024
     """HEADWAY_BUFFER_BYTES: memory for events not yet taken by the sender; past it they are lost, and counted."""
-    spool_dir: Path = Path(tempfile.gettempdir()) / "headway-spool"
-    """HEADWAY_SPOOL_DIR: where events wait while Kafka is away; best a disk that outlives the worker."""
+    spool_dir: Path = msgspec.field(default_factory=lambda: _state_directory() / "headway" / "spool")
+    """HEADWAY_SPOOL_DIR: where events wait while Kafka is away; best a local disk that outlives the worker."""
     spool_bytes: int = 1024 * 1024 * 1024
     """HEADWAY_SPOOL_BYTES: the most that the spool may hold; past it new events are lost, and counted. 0: no spool."""
     close_timeout_s: float = 10.0
@@ -59,6 +60,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             close_timeout_s=_seconds(found, "HEADWAY_CLOSE_TIMEOUT_S", default.close_timeout_s),
             disabled=_truth(found, "HEADWAY_DISABLED"),
         )
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """These settings with others in their place; `spool_dir` may be text.
+
+        Raises:
+            InvalidArgument: there is no such setting, or it cannot have this value.
+        """
+        if unknown := set(changes) - set(self.__struct_fields__):
+            raise InvalidArgument(min(unknown), f"no such setting; there are {', '.join(self.__struct_fields__)}")
+        return msgspec.structs.replace(
+            self, **{name: _like(getattr(self, name), name, value) for name, value in changes.items()}
+        )
+
+
+def _like(default: object, name: str, value: Any) -> object:
+    """`value`, if it is of the same kind as the setting's default."""
+    if isinstance(default, Path) and isinstance(value, str | os.PathLike):
+        return Path(value)
+    kind = int | float if isinstance(default, float) else type(default)
+    if not isinstance(value, kind) or isinstance(value, bool) is not isinstance(default, bool):
+        raise InvalidArgument(name, f"expected a value like {default!r}, got {value!r}")
+    if isinstance(value, int | float) and not 0 <= value < float("inf"):
+        raise InvalidArgument(name, f"expected a number that is not negative, got {value!r}")
+    return value
+
+
+def _state_directory() -> Path:
+    """Where programs keep what should outlive them, by the XDG rules; without a home the directory for scratch."""
+    if (configured := Path(os.environ.get("XDG_STATE_HOME", ""))).is_absolute():
+        return configured
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:  # a user without an entry or a home, as in many containers
+        return Path(tempfile.gettempdir())
 
 
 def _whole(found: Mapping[str, str], name: str, default: int) -> int:

@@ -31,6 +31,7 @@ logger = logging.getLogger("headway")
 SEGMENT_BYTES: Final = 8 * 1024 * 1024  # arbitrary: small enough to free disk soon, large enough to be few files
 FRAME: Final = struct.Struct("<II")  # payload length, CRC-32 of the payload
 LOCK_FILE: Final = "lock"
+MOST_TRIES: Final = 3  # another process may take a directory for abandoned between its making and its locking
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -89,13 +90,15 @@ class Spool:
         return not self._unfinished
 
     def adopt(self) -> None:
-        """Take over the directories of processes that are gone, for sending before anything of our own."""
+        """Take over the directories of processes that are gone, for sending before anything of our own.
+
+        Raises:
+            OSError: the spool cannot be looked at.
+        """
         if not self._root.is_dir():
             return
         for directory in sorted(self._root.iterdir()):
-            if directory == self._own or not directory.is_dir():
-                continue
-            lock = _try_lock(directory)
+            lock = _try_lock(directory) if directory.is_dir() else None
             if lock is None:
                 continue
             segments = sorted(directory.glob("*.spool"))
@@ -174,17 +177,14 @@ class Spool:
         except OSError:
             with contextlib.suppress(OSError):
                 self._writing.truncate(begin)
+            self._writing.close()  # if the torn frame is still there, nothing must come behind it
+            self._writing = None
             raise
         self._bytes += len(frames)
 
     def _begin_segment(self) -> None:
         if self._own is None:
-            own = self._root / f"{os.getpid()}-{os.urandom(4).hex()}"
-            own.mkdir(parents=True)
-            lock = _try_lock(own)
-            assert lock is not None, "a directory made a moment ago is nobody else's"
-            self._own = own
-            self._locks.append(lock)
+            self._own = self._make_own()
         path = self._own / f"{self._written:08d}.spool"
         writing = path.open("ab", buffering=0)
         if self._writing is not None:
@@ -193,6 +193,16 @@ class Spool:
         self._written += 1
         self._unfinished.add(path)
         self._waiting.append(path)
+
+    def _make_own(self) -> Path:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for _ in range(MOST_TRIES):
+            own = self._root / f"{os.getpid()}-{os.urandom(4).hex()}"
+            own.mkdir(mode=0o700)
+            if (lock := _try_lock(own)) is not None:
+                self._locks.append(lock)
+                return own
+        raise OSError(f"No directory in {self._root} can be locked")
 
 
 def _try_lock(directory: Path) -> IO[bytes] | None:
@@ -214,7 +224,7 @@ def _frames(data: bytes, path: Path) -> Iterator[Record]:
     while position + FRAME.size <= len(data):
         length, checksum = FRAME.unpack_from(data, position)
         payload = data[position + FRAME.size : position + FRAME.size + length]
-        if len(payload) < length or zlib.crc32(payload) != checksum:
+        if not length or len(payload) < length or zlib.crc32(payload) != checksum:  # zeros, after a power cut, match
             break
         yield _decoder.decode(payload)
         position += FRAME.size + length
