@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -13,15 +13,9 @@ from headway import EventLogger
 from headway_events import TopicNames
 from playwright.async_api import Page, expect
 
-from support.browser import Dashboard, chromium
+from support.browser import Dashboard
 from support.eventually import eventually
 from support.programs import Program
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as browser:
-        yield await browser.new_page()
 
 
 @pytest.fixture
@@ -30,7 +24,8 @@ def event_logger(kafka: str, names: TopicNames, tmp_path: Path) -> EventLogger:
 
 
 @pytest.fixture
-def dashboard(page: Page, projector: Program, gateway: Program, batch_id: int) -> Dashboard:
+def dashboard(projector: Program, gateway: Program, page: Page, batch_id: int) -> Dashboard:
+    # The page last, so that it is closed before its gateway ends.
     return Dashboard(page, gateway.url, batch_id)
 
 
@@ -42,6 +37,11 @@ def report(event_logger: EventLogger, batch_id: int, files: range, *, failed: fr
         else:
             event_logger.file_complete(batch_id, "denoise", name, "10.0.0.7", {"status": "success"})
     assert event_logger.flush(30) == 0
+
+
+def forgive(console_errors: list[str], expected: str) -> None:
+    """Take out the errors that the test has provoked."""
+    console_errors[:] = [text for text in console_errors if expected not in text]
 
 
 async def in_tables(database_url: str, batch_id: int) -> tuple[int, int, int]:
@@ -57,7 +57,7 @@ async def in_tables(database_url: str, batch_id: int) -> tuple[int, int, int]:
 
 
 async def test_the_guides_500_files_are_shown_as_the_guide_says_and_as_the_tables_have_them(
-    dashboard: Dashboard, event_logger: EventLogger, batch_id: int, database_url: str
+    dashboard: Dashboard, event_logger: EventLogger, batch_id: int, database_url: str, console_errors: list[str]
 ) -> None:
     failed = frozenset({96, 201, 202, 303, 404})
     await dashboard.open()
@@ -89,7 +89,7 @@ async def test_the_guides_500_files_are_shown_as_the_guide_says_and_as_the_table
         "total": 500, "processed": 495, "errors": 5, "status": "complete_with_errors",
     }  # fmt: skip
     await eventually(lambda: in_tables(database_url, batch_id), lambda counts: counts == (500, 495, 5))
-    assert [text for text in dashboard.wrong if "404" not in text] == []  # before its first event the batch is unknown
+    forgive(console_errors, "404")  # before its first event the batch is unknown
 
 
 async def test_one_who_joins_late_sees_the_counts_and_the_last_events_and_then_what_comes(
@@ -111,11 +111,10 @@ async def test_one_who_joins_late_sees_the_counts_and_the_last_events_and_then_w
         "denoise", counts="Total: 300 | Processed: 199 | Errors: 1", files="199/300 files", percent="66%",
         status="Processing",
     )  # fmt: skip
-    assert dashboard.wrong == []
 
 
 async def test_a_gateway_that_is_killed_and_comes_back_leaves_the_numbers_right(
-    dashboard: Dashboard, gateway: Program, event_logger: EventLogger, batch_id: int
+    dashboard: Dashboard, gateway: Program, event_logger: EventLogger, batch_id: int, console_errors: list[str]
 ) -> None:
     event_logger.stage_start(batch_id, "denoise", total_files=100)
     report(event_logger, batch_id, range(40))
@@ -130,6 +129,7 @@ async def test_a_gateway_that_is_killed_and_comes_back_leaves_the_numbers_right(
         "denoise", counts="Total: 100 | Processed: 70 | Errors: 0", files="70/100 files", percent="70%",
         status="Processing",
     )  # fmt: skip
+    forgive(console_errors, "net::ERR")
 
 
 async def test_an_event_shows_its_payload_and_hostile_text_stays_text(
@@ -149,6 +149,29 @@ async def test_an_event_shows_its_payload_and_hostile_text_stays_text(
     assert "owned" not in await dashboard.page.title()
 
 
+async def test_an_event_can_be_clicked_while_others_arrive_and_shows_its_64_bit_numbers_exactly(
+    dashboard: Dashboard, event_logger: EventLogger, batch_id: int
+) -> None:
+    event_logger.stage_start(batch_id, "denoise", total_files=10_000)
+    report(event_logger, batch_id, range(30))
+    await dashboard.open()
+    await dashboard.connection("Live")
+    stop = asyncio.Event()
+
+    async def keep_reporting() -> None:
+        number = 100
+        while not stop.is_set():
+            event_logger.file_complete(batch_id, "denoise", f"more{number}.wav")
+            number += 1
+            await asyncio.sleep(0.01)
+
+    reporting = asyncio.create_task(keep_reporting())
+    await dashboard.page.locator(".events button").nth(3).click(delay=80)
+    await expect(dashboard.page.locator("#payload-text")).to_contain_text(f'"batchId": {batch_id}')
+    stop.set()
+    await reporting
+
+
 async def test_a_stage_without_a_total_shows_no_percent(
     dashboard: Dashboard, event_logger: EventLogger, batch_id: int
 ) -> None:
@@ -165,7 +188,11 @@ async def test_a_stage_without_a_total_shows_no_percent(
 
 
 async def test_without_postgresql_the_page_still_counts(
-    page: Page, make_gateway: Callable[..., Program], event_logger: EventLogger, batch_id: int
+    make_gateway: Callable[..., Program],
+    page: Page,
+    event_logger: EventLogger,
+    batch_id: int,
+    console_errors: list[str],
 ) -> None:
     gateway = make_gateway(HEADWAY_DATABASE_URL="postgresql://headway@127.0.0.1:1/headway")
     gateway.start()
@@ -178,10 +205,11 @@ async def test_without_postgresql_the_page_still_counts(
         "denoise", counts="Total: 20 | Processed: 10 | Errors: 0", files="10/20 files", percent="50%",
         status="Processing",
     )  # fmt: skip
+    forgive(console_errors, "503")
 
 
 async def test_the_list_of_batches_finds_by_name_and_leads_to_the_batch(
-    page: Page, projector: Program, gateway: Program, event_logger: EventLogger, batch_id: int
+    projector: Program, gateway: Program, page: Page, event_logger: EventLogger, batch_id: int
 ) -> None:
     event_logger.announce(batch_id, name="Nightly speech")
     event_logger.stage_start(batch_id, "denoise", total_files=20)

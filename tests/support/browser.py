@@ -1,29 +1,10 @@
-"""A real Chromium for tests, and the dashboard as a person reads it."""
+"""The dashboard as a person reads it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright, expect
-
-from infra.local import tools
-
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium, headless."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox does not work for root
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=str(tools.chromium()), args=[*QUIET, *sandbox], headless=True
-        )
-        yield browser
-        await browser.close()
+from playwright.async_api import Page, expect
 
 
 class Dashboard:
@@ -31,10 +12,7 @@ class Dashboard:
 
     def __init__(self, page: Page, url: str, batch_id: int) -> None:
         self.page = page
-        self.wrong: list[str] = []
         self._address = f"{url}/?batchId={batch_id}"
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
 
     async def open(self) -> None:
         """Open the page."""

@@ -6,23 +6,32 @@
  * (an HTTP error, or 204 when the batch is finished) this module asks the API what is the matter.
  */
 
+import { exactJson } from "./format.js";
 import * as store from "./store.js";
 
 const EVENT_TYPES = [
   "stage_start", "file_complete", "file_error", "stage_progress", "stage_complete", "worker_heartbeat", "batch_complete",
 ];
 const RETRY_MS = 2000; // when the browser has given up; as long as the stream's own `retry`
+const INFO_MS = 10_000; // between looks at what the stream does not tell: name, labels, records that are no events
 const OLDER_EVENTS = 40; // asked for to show 20: checkpoints and heartbeats among them are not shown
 
 /** Follow a batch for as long as the page is open. @param {string} batchId */
 export function follow(batchId) {
   connect(batchId, "snapshot");
+  setInterval(() => {
+    if (!document.hidden && store.state.connection === "live") loadInfo(batchId);
+  }, INFO_MS);
 }
 
 /** @param {string} batchId @param {"snapshot" | "earliest"} from */
 function connect(batchId, from) {
   const query = new URLSearchParams({ batchId, from });
   const source = new EventSource(`/api/stream?${query}`);
+  if (from === "earliest") {
+    const notice = "Counted from the first event on, as PostgreSQL does not answer.";
+    source.addEventListener("open", () => store.reset(notice), { once: true }); // until then the last numbers stay
+  }
   source.addEventListener("open", () => store.setConnection("live"));
   source.addEventListener("snapshot", (message) => {
     const snapshot = JSON.parse(message.data);
@@ -35,7 +44,7 @@ function connect(batchId, from) {
     store.reset(`Counted anew from offset ${first}: ${reason}.`);
   });
   for (const eventType of EVENT_TYPES) {
-    source.addEventListener(eventType, (message) => store.apply(message.lastEventId, JSON.parse(message.data)));
+    source.addEventListener(eventType, (message) => store.apply(message.lastEventId, message.data));
   }
   source.addEventListener("error", () => {
     if (source.readyState === EventSource.CLOSED) {
@@ -59,16 +68,13 @@ async function whatNow(batchId) {
   store.setConnection(status === 404 ? "unknown" : "offline");
   // Without PostgreSQL there is no snapshot, but the stream from the beginning gives the same counts.
   const from = status === 503 ? "earliest" : "snapshot";
-  setTimeout(() => {
-    if (from === "earliest") store.reset("");
-    connect(batchId, from);
-  }, RETRY_MS);
+  setTimeout(() => connect(batchId, from), RETRY_MS);
 }
 
 /** @param {string} batchId */
 async function loadInfo(batchId) {
-  const response = await fetch(`/api/batches/${batchId}`);
-  if (response.ok) {
+  const response = await fetch(`/api/batches/${batchId}`).catch(() => null);
+  if (response?.ok) {
     const { name, labels, deadLetters, stalledAfterS } = await response.json();
     store.setInfo({ name, labels, deadLetters, stalledAfterMs: stalledAfterS * 1000 });
   }
@@ -77,12 +83,15 @@ async function loadInfo(batchId) {
 /** @param {string} batchId @param {string} stage @param {number} before */
 async function loadOlder(batchId, stage, before) {
   const query = new URLSearchParams({ stage, before: String(before), order: "desc", limit: String(OLDER_EVENTS) });
-  const response = await fetch(`/api/batches/${batchId}/events?${query}`);
-  if (response.ok) {
-    const { events } = await response.json();
-    store.addOlder(
-      stage,
-      events.map((/** @type {{offset: number, data: any}} */ { offset, data }) => ({ offset: String(offset), data })),
-    );
+  const response = await fetch(`/api/batches/${batchId}/events?${query}`).catch(() => null);
+  if (response?.ok) {
+    const { events } = exactJson(await response.text());
+    store.addOlder(stage, events.map(recentEvent));
   }
+}
+
+/** @param {{offset: unknown, data: unknown}} event with exact numbers @returns {store.RecentEvent} */
+function recentEvent({ offset, data }) {
+  const text = JSON.stringify(data);
+  return { offset: JSON.stringify(offset), data: JSON.parse(text), text };
 }

@@ -55,6 +55,38 @@ export function share(files, total) {
   return total ? Math.min(100, (files / total) * 100) : 0;
 }
 
+/**
+ * How far a batch is, in whole percent of the files whose number is known; null when none is. As for a stage, 100 is
+ * said only when every stage is complete.
+ *
+ * @param {StageState[]} stages
+ */
+export function batchPercent(stages) {
+  const known = stages.filter((stage) => stage.total);
+  const total = known.reduce((sum, stage) => sum + (stage.total ?? 0), 0);
+  if (total === 0) return null;
+  const final = known.reduce((sum, stage) => sum + Math.min(stage.processed + stage.errors, stage.total ?? 0), 0);
+  const most = stages.every((stage) => stage.endedAt !== null) ? 100 : 99;
+  return Math.min(most, Math.floor((final / total) * 100));
+}
+
+/**
+ * JSON whose numbers stay as they are written, also those that JavaScript cannot hold, such as 64-bit ids.
+ *
+ * @param {string} text
+ * @returns {any} for JSON.stringify, not for counting
+ */
+export function exactJson(text) {
+  const { rawJSON } = /** @type {any} */ (JSON);
+  if (rawJSON === undefined) return JSON.parse(text); // browsers before 2025
+  const keep = (/** @type {string} */ _, /** @type {any} */ value, /** @type {any} */ context) =>
+    typeof value === "number" ? rawJSON(context.source) : value;
+  return JSON.parse(text, /** @type {any} */ (keep));
+}
+
+/** The same JSON for people. @param {string} text */
+export const indentedJson = (text) => JSON.stringify(exactJson(text), null, 2);
+
 /** The time of day of a timestamp, "10:01:40". @param {string | null | undefined} timestamp */
 export function timeOfDay(timestamp) {
   const time = new Date(timestamp ?? NaN);

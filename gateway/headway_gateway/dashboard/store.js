@@ -14,6 +14,7 @@ import { emptyBatch, foldBatch, resume } from "./fold.js";
  * @typedef {object} RecentEvent
  * @property {string} offset its id, as text
  * @property {BatchEvent & Record<string, unknown>} data
+ * @property {string} text the same as it came: `data` has rounded the numbers above 2**53
  */
 
 export const RECENT_EVENTS = 20; // of each stage; older ones are in the log
@@ -72,12 +73,13 @@ export function setInfo({ stalledAfterMs, ...info }) {
   changed();
 }
 
-/** Count one event. @param {string} offset @param {RecentEvent["data"]} data */
-export function apply(offset, data) {
+/** Count one event. @param {string} offset its id @param {string} text its JSON */
+export function apply(offset, text) {
+  const data = JSON.parse(text);
   state.batch = foldBatch(state.batch, data);
   if (data.stage !== undefined && SHOWN.has(data.eventType)) {
     const recent = state.recent.get(data.stage) ?? [];
-    recent.unshift({ offset, data });
+    recent.unshift({ offset, data, text });
     recent.length = Math.min(recent.length, RECENT_EVENTS);
     state.recent.set(data.stage, recent);
   }

@@ -26,3 +26,9 @@ async def index(_: web.Request) -> web.FileResponse:
 def add_static(app: web.Application) -> None:
     """Serve the page's files below /static/."""
     app.router.add_static("/static/", FOLDER)
+    app.on_response_prepare.append(_add_headers)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    if request.path.startswith("/static/"):
+        response.headers.update(HEADERS)

@@ -2,7 +2,7 @@
 /** A batch's page: headline, notice, and a card for each stage. */
 
 import { batchStatus, statusAt } from "../fold.js";
-import { count, statusText, timeOfDay } from "../format.js";
+import { batchPercent, count, statusText, timeOfDay } from "../format.js";
 import { state } from "../store.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { StageCard } from "./stage-card.js";
@@ -90,8 +90,7 @@ function showConnection() {
 
 /** The page's title shows how far the batch is. @param {import("../fold.js").StageState[]} stages */
 function title(stages) {
-  const total = stages.reduce((sum, stage) => sum + (stage.total ?? 0), 0);
-  const final = stages.reduce((sum, stage) => sum + stage.processed + stage.errors, 0);
-  const progress = total ? `${Math.floor(Math.min(1, final / total) * 100)}% · ` : "";
+  const percent = batchPercent(stages);
+  const progress = percent === null ? "" : `${percent}% · `;
   return `${progress}${state.info.name ?? `Batch ${state.batchId}`} · Headway`;
 }

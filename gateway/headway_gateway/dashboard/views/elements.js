@@ -19,7 +19,8 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** @param {Element} node @param {string} name @param {string} value */
+/** Null removes the attribute. @param {Element} node @param {string} name @param {string | null} value */
 export function setAttribute(node, name, value) {
-  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }

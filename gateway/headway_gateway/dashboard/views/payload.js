@@ -1,6 +1,7 @@
 // @ts-check
 /** The dialog that shows one event whole, as text. */
 
+import { indentedJson } from "../format.js";
 import { state } from "../store.js";
 
 /** @typedef {import("../store.js").RecentEvent} RecentEvent */
@@ -8,13 +9,13 @@ import { state } from "../store.js";
 const COPIED_MS = 1500;
 
 /** @param {RecentEvent} event */
-export function showPayload({ offset, data }) {
+export function showPayload({ offset, data, text: json }) {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("payload"));
   const title = /** @type {HTMLElement} */ (document.getElementById("payload-title"));
   const text = /** @type {HTMLElement} */ (document.getElementById("payload-text"));
   const copy = /** @type {HTMLButtonElement} */ (document.getElementById("payload-copy"));
   title.textContent = `${data.fileName ?? data.eventType} · offset ${offset} of batch ${state.batchId}`;
-  text.textContent = JSON.stringify(data, null, 2);
+  text.textContent = indentedJson(json);
   copy.textContent = "Copy";
   copy.onclick = async () => {
     await navigator.clipboard.writeText(text.textContent ?? "");

@@ -26,16 +26,16 @@ export class StageCard {
     this.errors = element("span");
     this.counts = element("p", { class: "counts" }, this.total, this.errors);
     this.events = element("ul", { class: "events" });
-    /** @type {RecentEvent | undefined} */
-    this.newest = undefined;
-    this.shown = 0;
+    this.heading = element("h3", {}, "Recent events");
+    /** @type {Map<RecentEvent, HTMLElement>} */
+    this.lines = new Map();
     this.root = element(
       "section", { class: "card", "data-stage": name, "aria-label": `Stage ${name}` },
       element("div", { class: "card-head" }, element("h2", {}, `${icon(name)} ${stageTitle(name)} `, this.run), this.status),
       element("div", { class: "bar" }, this.track, this.percent),
       this.files,
       this.counts,
-      element("h3", {}, "Recent events"),
+      this.heading,
       this.events,
     );
   }
@@ -53,7 +53,7 @@ export class StageCard {
     setText(this.percent, percentText(stage));
     setText(this.files, filesText(stage));
     setAttribute(this.track, "aria-valuetext", filesText(stage));
-    setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || "0");
+    setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || null); // unknown is not 0
     const total = stage.total === null ? "unknown" : count(stage.total);
     setText(this.total, `Total: ${total} | Processed: ${count(stage.processed)} | `);
     setText(this.errors, `Errors: ${count(stage.errors)}`);
@@ -61,12 +61,23 @@ export class StageCard {
     this.updateEvents(recent);
   }
 
-  /** @param {RecentEvent[]} recent newest first */
+  /**
+   * A line stays the same element as long as it is shown, so that it keeps the focus, and all hold still under the
+   * pointer, as nobody can click what moves.
+   *
+   * @param {RecentEvent[]} recent newest first
+   */
   updateEvents(recent) {
-    if (recent[0] === this.newest && recent.length === this.shown) return;
-    this.newest = recent[0];
-    this.shown = recent.length;
-    this.events.replaceChildren(...recent.map(eventLine));
+    const held = this.events.matches(":hover");
+    setText(this.heading, held ? "Recent events, held under the pointer" : "Recent events");
+    if (held) return;
+    const lines = new Map(recent.map((event) => [event, this.lines.get(event) ?? eventLine(event)]));
+    for (const [event, line] of this.lines) if (!lines.has(event)) line.remove();
+    [...lines.values()].forEach((line, place) => {
+      const there = this.events.children.item(place);
+      if (there !== line) this.events.insertBefore(line, there);
+    });
+    this.lines = lines;
   }
 }
 
