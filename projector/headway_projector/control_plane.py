@@ -29,11 +29,13 @@ class ControlPlane:
     def __init__(self, settings: Settings) -> None:
         """Declare the app."""
         self._topic = settings.names.registry
+        # There are no tables; Faust wants a directory all the same.
+        self._directory = tempfile.TemporaryDirectory(prefix="headway-faust-")
         self._app: Any = faust.App(
             settings.app_id,
             broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
             autodiscover=False,
-            datadir=tempfile.mkdtemp(prefix="headway-faust-"),  # there are no tables; it wants a directory all the same
+            datadir=self._directory.name,
             web_enabled=False,
             topic_disable_leader=True,  # no leader-election topic: nothing here has a leader
             topic_allow_declare=False,
@@ -67,6 +69,7 @@ class ControlPlane:
     async def stop(self) -> None:
         """Leave the group, so that others take over at once."""
         await self._app.stop()
+        self._directory.cleanup()
 
     def assigned(self) -> set[int]:
         """The partitions of the registry that are this process's now."""

@@ -172,10 +172,14 @@ class DataPlane:
             await committing
 
     async def _commit(self, parts: Parts) -> None:
-        """One transaction, without the batches that turn out to be fenced."""
+        """Dead letters first: the tables then say of none what is not in its topic."""
         letters = [letter for _, part in parts for letter in part.dead_letters]
         if letters:
             await self._until_done("Kafka", lambda: asyncio.to_thread(self._letters.write, letters))
+        await self._write(parts)
+
+    async def _write(self, parts: Parts) -> None:
+        """One transaction, without the batches that turn out to be fenced."""
         while parts:
             projections = [part for _, part in parts]
             try:
@@ -190,22 +194,29 @@ class DataPlane:
                 self._forget_all([memory for memory, _ in parts if memory.batch_id in fenced.batch_ids])
                 parts = [(memory, part) for memory, part in parts if memory.batch_id not in fenced.batch_ids]
             except REFUSALS as error:
-                self._refused(parts, error)
+                await self._refused(parts, error)
                 return
             else:
                 self._health.events.inc(sum(part.events for part in projections))
-                self._health.refused.inc(len(letters))
+                self._health.refused.inc(sum(len(part.dead_letters) for part in projections))
                 return
 
-    def _refused(self, parts: Parts, error: Exception) -> None:
-        """PostgreSQL cannot hold something of this poll: read its batches anew, with a closer look this far."""
+    async def _refused(self, parts: Parts, error: Exception) -> None:
+        """PostgreSQL cannot hold something: write each batch by itself, so that one holds up no other.
+
+        The one that is refused then is read anew, with a closer look at each response this far.
+        """
+        if len(parts) > 1:
+            for part in parts:
+                await self._write([part])
+            return
+        ((memory, projection),) = parts
         logger.warning(
-            "PostgreSQL refused a poll; projecting it again with a closer look at each response",
-            extra={"action": "poll_refused", "reason": str(error)},
+            "PostgreSQL refused a batch's records; projecting them again with a closer look at each response",
+            extra={"action": "poll_refused", **_where(memory), "reason": str(error)},
         )
-        for memory, part in parts:
-            self._careful[memory.batch_id] = part.batch.next_offset
-            self._forget(memory)
+        self._careful[memory.batch_id] = projection.batch.next_offset
+        self._forget(memory)
 
     async def _look_closer(self, decoded: Decoded) -> dict[int, str]:
         """What to store in place of each response that jsonb cannot hold, by offset."""

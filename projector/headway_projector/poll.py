@@ -319,7 +319,7 @@ class _Folding:
         gpu_ip = NULL if event.gpu_ip is None else escaped(event.gpu_ip)
         self.log_rows.append(
             f"{event.batch_id}\t{escaped(event.stage)}\t{event.event_type}\t{escaped(event.file_name)}\t{response}"
-            f"\t\\N\t\\N\t\\N\t{gpu_ip}\t{optional(event.duration_ms)}\t{event.timestamp}\t{offset}\t{run}"
+            f"\t\\N\t\\N\t\\N\t{gpu_ip}\t{optional(event.duration_ms)}\t{_in_utc(event.timestamp)}\t{offset}\t{run}"
             f"\t{'t' if late else 'f'}\t{escaped(value.decode())}\t{self._week}\n"
         )
 
@@ -332,7 +332,7 @@ class _Folding:
             counts[1:] = optional(event.processed_files), optional(event.failed_files)
         self.log_rows.append(
             f"{event.batch_id}\t{stage}\t{event.event_type}\t\\N\t\\N\t{counts[0]}\t{counts[1]}\t{counts[2]}\t\\N"
-            f"\t\\N\t{event.timestamp}\t{offset}\t{optional(run)}\tf\t{escaped(value.decode())}\t{self._week}\n"
+            f"\t\\N\t{_in_utc(event.timestamp)}\t{offset}\t{optional(run)}\tf\t{escaped(value.decode())}\t{self._week}\n"
         )
 
 
@@ -350,6 +350,11 @@ def _dead_letter(memory: BatchMemory, refusal: Refusal) -> DeadLetter:
         memory.topic, record.offset, memory.batch_id, type(error).__name__, message, record.key, record.value,
         _recorded_at(record.timestamp_ms),
     )  # fmt: skip
+
+
+def _in_utc(when: datetime | None) -> str:
+    """An event's time as a COPY field: RFC 3339 allows offsets up to 23:59, PostgreSQL none beyond 15:59."""
+    return NULL if when is None else str(when if when.tzinfo is UTC else when.astimezone(UTC))
 
 
 def _recorded_at(timestamp_ms: int) -> datetime | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from confluent_kafka.admin import AdminClient
-from headway_events import Announcement, TopicNames
+from headway_events import Announcement, BadAnnouncement, TopicNames
 
 from headway_projector.data_plane import DataPlane
 from headway_projector.health import Health
@@ -56,7 +56,13 @@ class Reconciler:
         self._wake.set()
 
     async def announce(self, announcement: Announcement) -> None:
-        """Make an announced batch known, and read it."""
+        """Make an announced batch known, and read it.
+
+        Raises:
+            BadAnnouncement: the topic is not the batch's; reading it would take it from the batch whose it is.
+        """
+        if announcement.topic != self._names.of_batch(announcement.batch_id):
+            raise BadAnnouncement(f"{announcement.topic!r} is not the topic of batch {announcement.batch_id}")
         await self._store.register(announcement)
         await self._data_plane.begin(self._owned({announcement.batch_id}))
 

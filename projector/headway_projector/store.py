@@ -18,7 +18,7 @@ from headway_projector.errors import Fenced
 from headway_projector.poll import BatchMemory, BatchProjection, StageMemory
 
 CONNECTIONS: Final = 3  # one writes; the others look up and reconcile meanwhile
-COMMAND_TIMEOUT_S: Final = 60.0
+COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
 
 _queries: Final[Any] = aiosql.from_path(
