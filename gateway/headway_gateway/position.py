@@ -96,17 +96,22 @@ def start(query: Mapping[str, str], last_event_id: str | None) -> Start:
     return Since(timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC))
 
 
+def offset(wanted: After | At) -> int:
+    """The offset that is asked for."""
+    return wanted.last_event_id + 1 if isinstance(wanted, After) else wanted.offset
+
+
 def resolve(wanted: After | At, *, first: int, end: int) -> int | Reset:
     """The offset to begin at, among those from `first` to `end` (the next one to be written)."""
     requested = wanted.last_event_id if isinstance(wanted, After) else wanted.offset
-    offset = requested + 1 if isinstance(wanted, After) else requested
-    if offset > end:
+    begin = offset(wanted)
+    if begin > end:
         return Reset(
             "No such offset has been written yet: the topic is another than when it was given", requested, first
         )
-    if offset < first:
+    if begin < first:
         return Reset("The events after it have expired", requested, first)
-    return offset
+    return begin
 
 
 def _id(parameter: str, text: str) -> int:

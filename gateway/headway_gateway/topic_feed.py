@@ -162,6 +162,14 @@ class FeedHub:
         """
         return await self._ask(lambda reader: reader.offset_since(topic, since))
 
+    async def offsets(self, topic: str) -> Offsets | None:
+        """What a topic holds at this moment, or None if there is no such topic.
+
+        Raises:
+            KafkaAway: Kafka does not answer.
+        """
+        return await self._ask(lambda reader: reader.offsets(topic))
+
     async def has_topic(self, batch_id: int) -> bool:
         """Whether a batch has a topic.
 
@@ -169,7 +177,7 @@ class FeedHub:
             KafkaAway: Kafka does not answer.
         """
         topic = self._names.of_batch(batch_id)
-        return topic in self._feeds or await self._ask(lambda reader: reader.offsets(topic)) is not None
+        return topic in self._feeds or await self.offsets(topic) is not None
 
     async def ping(self) -> None:
         """Ask Kafka for nothing.
@@ -187,7 +195,7 @@ class FeedHub:
             await asyncio.to_thread(reader.close)
 
     async def _open(self, topic: str) -> TopicFeed | None:
-        offsets = await self._ask(lambda reader: reader.offsets(topic))
+        offsets = await self.offsets(topic)
         if offsets is None:
             return None
         feed = TopicFeed(topic, offsets, self._load)

@@ -71,6 +71,7 @@ async def _prepare(request: web.Request, stack: AsyncExitStack) -> Prepared | No
 
 async def _resolve(request: web.Request, batch_id: int, start: Start, sequence: Replay) -> int | Reset:
     if isinstance(start, After | At):
+        await _catch_up(request, position.offset(start), sequence)
         return position.resolve(start, first=sequence.first, end=sequence.end)
     if isinstance(start, Since):
         found = None
@@ -80,6 +81,17 @@ async def _resolve(request: web.Request, batch_id: int, start: Start, sequence: 
             found = await request.app[HUB].offset_since(sequence.topic, start.timestamp)
         return sequence.end if found is None else found
     return sequence.end if start is Beginning.LATEST else sequence.first
+
+
+async def _catch_up(request: web.Request, offset: int, sequence: Replay) -> None:
+    """Wait for the feed to come to an offset that the topic has already.
+
+    The tables, or another gateway that gave the id, can be ahead of this one by a moment.
+    """
+    if sequence.topic is not None and offset > sequence.end:
+        offsets = await request.app[HUB].offsets(sequence.topic)
+        if offsets is not None and offset <= offsets.end:
+            await sequence.more_than(offset - 1)
 
 
 async def _send(request: web.Request, prepared: Prepared) -> web.StreamResponse:

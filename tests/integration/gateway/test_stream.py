@@ -357,6 +357,25 @@ async def test_a_snapshot_and_what_follows_it_give_the_counts_of_the_whole(
     assert _totals(batch) == _totals(whole)
 
 
+async def test_a_snapshot_taken_while_events_arrive_is_never_ahead_of_its_stream(
+    client: aiohttp.ClientSession, projector: Program, topics: Topics, batch_id: int
+) -> None:
+    topics.create(batch_id)
+    topics.announce(batch_id)
+    events = list(batch_events(batch_id, 6000))
+
+    async def write() -> None:
+        for begin in range(0, len(events) - 1, 40):
+            await asyncio.to_thread(topics.write_events, events[begin : min(begin + 40, len(events) - 1)])
+            await asyncio.sleep(0.02)
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        snapshot, following = await read(client, batch_id, {"from": "snapshot"}, most=2)
+        assert (snapshot.event, int(following.id)) == ("snapshot", snapshot.json()["offset"])
+    await writing
+
+
 def _totals(batch: BatchState) -> Any:
     document = counts(batch)
     for _, runs in document["stages"]:
