@@ -87,6 +87,10 @@ class DataPlane:
         """The batches being read."""
         return {memory.batch_id for memory in self._memories.values()}
 
+    def committed(self) -> dict[int, int]:
+        """Of each batch being read, an offset that the tables had reached."""
+        return {memory.batch_id: memory.committed for memory in self._memories.values()}
+
     async def begin(self, batch_ids: Collection[int]) -> None:
         """Read these batches, from where the tables have them."""
         new = set(batch_ids) - self.batch_ids
@@ -197,6 +201,8 @@ class DataPlane:
                 await self._refused(parts, error)
                 return
             else:
+                for memory, part in parts:
+                    memory.committed = part.batch.next_offset
                 self._health.events.inc(sum(part.events for part in projections))
                 self._health.refused.inc(sum(len(part.dead_letters) for part in projections))
                 return

@@ -4,7 +4,9 @@ HeadwayError
 └── ProjectorError
     ├── InvalidSetting        a HEADWAY_* setting cannot be read
     ├── Fenced                another projector has moved these batches on
-    ├── MigrationFailed       a migration could not be applied
+    ├── NoSuchBatch           a batch is not in the tables
+├── TopicIncomplete       a topic does not hold its batch from the beginning
+├── MigrationFailed       a migration could not be applied
     └── NoProgress            the projector is stuck and must be started anew
 """
 
@@ -34,6 +36,22 @@ class Fenced(ProjectorError):
     def __init__(self, batch_ids: Collection[int]) -> None:
         super().__init__(f"Another projector has moved on batches {sorted(batch_ids)}")
         self.batch_ids = frozenset(batch_ids)
+
+
+class NoSuchBatch(ProjectorError):
+    """A batch is not in the tables."""
+
+    def __init__(self, batch_id: int) -> None:
+        super().__init__(f"Batch {batch_id} is not in the tables")
+        self.batch_id = batch_id
+
+
+class TopicIncomplete(ProjectorError):
+    """A topic does not hold its batch from the beginning; rebuild the batch from the raw log instead."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"{topic} does not hold its batch from the beginning ({reason}); rebuild without --from-topic")
+        self.topic = topic
 
 
 class MigrationFailed(ProjectorError):

@@ -77,6 +77,7 @@ class BatchMemory(msgspec.Struct, kw_only=True):
     topic: str
     log_week: date
     position: int  # the next offset expected
+    committed: int = 0  # the tables stand here at least, unless somebody has reset the batch
     closed: bool = False
     closed_at: datetime | None = None
     first_event_at: datetime | None = None

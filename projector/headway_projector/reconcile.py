@@ -1,7 +1,7 @@
 """The loop that makes what is read what should be read: batches owned, in the tables, with a topic.
 
 Announcements and assignments act at once, through `look`; this loop, a second later at most, repairs what they missed:
-an announcement that was lost, a batch that was fenced or whose reading ended by an error.
+an announcement that was lost, a batch that was fenced or reset, or whose reading ended by an error.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Reconciler:
 
     async def _round(self) -> None:
         topics = await asyncio.to_thread(self._topics)
-        known = {batch.batch_id: batch.topic for batch in await self._store.known_batches()}
+        committed = self._data_plane.committed()  # before the tables are asked: they may only be further on
+        known = {batch.batch_id: batch.next_offset for batch in await self._store.known_batches()}
         mine = self._owned({*topics, *known})
         for batch_id in mine & (topics.keys() - known.keys()):
             logger.warning(
@@ -97,7 +98,12 @@ class Reconciler:
                 Announcement(batch_id=batch_id, topic=topics[batch_id], created_at=datetime.now(UTC))
             )
         should_be_read = mine & topics.keys()
-        self._data_plane.end(self._data_plane.batch_ids - mine)
+        reset = {batch_id for batch_id, offset in committed.items() if known.get(batch_id, offset) < offset}
+        if reset:
+            logger.warning(
+                "Batches were reset; reading them anew", extra={"action": "reset", "batch_ids": sorted(reset)}
+            )
+        self._data_plane.end((self._data_plane.batch_ids - mine) | reset)
         await self._data_plane.begin(should_be_read)
 
     def _topics(self) -> dict[int, str]:

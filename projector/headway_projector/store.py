@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from importlib.resources import files
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import aiosql
 import asyncpg
@@ -14,12 +15,14 @@ import msgspec
 from headway_events import Announcement, StageState, Status
 
 from headway_projector.copy import LOG_COLUMNS, OUTCOME_COLUMNS
-from headway_projector.errors import Fenced
-from headway_projector.poll import BatchMemory, BatchProjection, StageMemory
+from headway_projector.errors import Fenced, NoSuchBatch
+from headway_projector.poll import BatchMemory, BatchProjection, RawRecord, StageMemory
 
 CONNECTIONS: Final = 3  # one writes; the others look up and reconcile meanwhile
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
+LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
+BATCH_COLUMNS: Final = ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at")
 
 _queries: Final[Any] = aiosql.from_path(
     str(files("headway_projector") / "sql" / "queries.sql"), "asyncpg", mandatory_parameters=False
@@ -31,6 +34,7 @@ class KnownBatch(NamedTuple):
 
     batch_id: int
     topic: str
+    next_offset: int
 
 
 class Store:
@@ -80,7 +84,8 @@ class Store:
     async def known_batches(self) -> list[KnownBatch]:
         """Every batch in the tables."""
         async with self._pool.acquire() as connection:
-            return [KnownBatch(row["batchid"], row["topic"]) for row in await _rows(_queries.known_batches(connection))]
+            rows = await _rows(_queries.known_batches(connection))
+        return [KnownBatch(row["batchid"], row["topic"], row["nextoffset"]) for row in rows]
 
     async def load(self, batch_ids: Collection[int]) -> list[BatchMemory]:
         """Where the projection of these batches stands; those unknown are left out."""
@@ -93,6 +98,7 @@ class Store:
                 topic=row["topic"],
                 log_week=row["logweek"],
                 position=row["nextoffset"],
+                committed=row["nextoffset"],
                 closed=row["closed"],
                 closed_at=row["closedat"],
                 first_event_at=row["firsteventat"],
@@ -131,28 +137,13 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             await _lock(connection, projections)
             await _copy(connection, "batchexecutionlog", LOG_COLUMNS, [part.log_rows for part in projections])
-            await _copy(connection, "fileoutcome", OUTCOME_COLUMNS, [part.new_outcome_rows for part in projections])
-            await _write_columns(
-                connection, "change_outcomes",
-                ("log_weeks", "batch_ids", "stages", "runs", "file_names", "outcomes", "topic_offsets", "durations"),
-                [row for part in projections for row in part.changed_outcomes],
-            )  # fmt: skip
-            await _write_columns(
-                connection, "upsert_runs",
-                ("batch_ids", "stages", "runs", "first_offsets", "started", "totals", "processed", "errors", "attempts",
-                 "late", "statuses", "started_at", "updated_at", "ended_at"),
-                [row for part in projections for row in part.runs],
-            )  # fmt: skip
+            await _write_counts(connection, projections)
             await _write_columns(
                 connection, "insert_dead_letters",
                 ("topics", "topic_offsets", "batch_ids", "errors", "messages", "keys", "contents", "recorded_at"),
                 [row for part in projections for row in part.dead_letters],
             )  # fmt: skip
-            await _write_columns(
-                connection, "advance_batches",
-                ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at"),
-                [part.batch for part in projections],
-            )  # fmt: skip
+            await _write_columns(connection, "advance_batches", BATCH_COLUMNS, [part.batch for part in projections])
 
     async def skip(self, batch_id: int, from_offset: int, to_offset: int, reason: str) -> None:
         """Note that these offsets are gone, and move the batch past them."""
@@ -175,9 +166,94 @@ class Store:
         async with self._pool.acquire() as connection:
             await _queries.reset_batch(connection, batch_id=batch_id)
 
+    @asynccontextmanager
+    async def hold(self, batch_id: int, *, lock: bool) -> AsyncIterator[HeldBatch]:
+        """One batch as of one moment.
+
+        Args:
+            batch_id: the batch.
+            lock: whether projectors wait with this batch meanwhile, so that its tables may be written.
+
+        Raises:
+            NoSuchBatch: the batch is not in the tables.
+        """
+        isolation: Literal["read_committed", "repeatable_read"] = "read_committed" if lock else "repeatable_read"
+        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=not lock):
+            if lock:
+                await _rows(_queries.lock_positions(connection, batch_ids=[batch_id]))
+            rows = await _rows(_queries.batches_at(connection, batch_ids=[batch_id]))
+            if not rows:
+                raise NoSuchBatch(batch_id)
+            yield HeldBatch(connection, rows[0])
+
     async def answers(self) -> None:
         """Ask PostgreSQL for nothing; raises when it does not answer."""
         await self._pool.fetchval("SELECT 1", timeout=CONNECT_TIMEOUT_S)
+
+
+class HeldBatch:
+    """One batch in one transaction: its raw log, and what the tables say of it."""
+
+    def __init__(self, connection: Any, row: asyncpg.Record) -> None:
+        self._connection = connection
+        self._row = row
+        self.batch_id: int = row["batchid"]
+        self.topic: str = row["topic"]
+        self.log_week: date = row["logweek"]
+        self.next_offset: int = row["nextoffset"]
+        self.closed: bool = row["closed"]
+
+    async def log(self) -> AsyncIterator[list[RawRecord]]:
+        """The events of the raw log, in order, some thousands at a time."""
+        offset = 0
+        while rows := await self._ask("logged_records", log_week=self.log_week, first_offset=offset, most=LOG_PAGE):
+            yield [
+                RawRecord(row["topicoffset"], round(row["timestamp"].timestamp() * 1000), None, row["value"].encode())
+                for row in rows
+            ]
+            offset = rows[-1]["topicoffset"] + 1
+
+    async def runs(self) -> dict[tuple[str, int], StageState]:
+        """The counts of every run of every stage."""
+        return {(row["stage"], row["run"]): _state(row) for row in await self._ask("all_runs")}
+
+    async def outcomes(self) -> dict[tuple[str, int, str], str]:
+        """The outcome of every file, by stage, run and name."""
+        rows = await self._ask("all_outcomes", log_week=self.log_week)
+        return {(row["stage"], row["run"], row["filename"]): row["outcome"] for row in rows}
+
+    async def known_offsets(self) -> int:
+        """How many offsets of the topic are in the log, among the dead letters or in a gap."""
+        found: int = await _queries.known_offsets(self._connection, batch_id=self.batch_id, log_week=self.log_week)
+        return found
+
+    async def forget_counts(self) -> None:
+        """Delete runs and outcomes."""
+        await _queries.forget_counts(self._connection, batch_id=self.batch_id, log_week=self.log_week)
+
+    async def write_counts(self, part: BatchProjection) -> None:
+        """Write what a part of the log says but the log itself; the batch stays where it stands."""
+        row = part.batch._replace(next_offset=self.next_offset)
+        await _write_counts(self._connection, [part])
+        await _write_columns(self._connection, "advance_batches", BATCH_COLUMNS, [row])
+
+    async def _ask(self, query: str, **parameters: Any) -> list[asyncpg.Record]:
+        return await _rows(getattr(_queries, query)(self._connection, batch_id=self.batch_id, **parameters))
+
+
+async def _write_counts(connection: Any, projections: Sequence[BatchProjection]) -> None:
+    await _copy(connection, "fileoutcome", OUTCOME_COLUMNS, [part.new_outcome_rows for part in projections])
+    await _write_columns(
+        connection, "change_outcomes",
+        ("log_weeks", "batch_ids", "stages", "runs", "file_names", "outcomes", "topic_offsets", "durations"),
+        [row for part in projections for row in part.changed_outcomes],
+    )  # fmt: skip
+    await _write_columns(
+        connection, "upsert_runs",
+        ("batch_ids", "stages", "runs", "first_offsets", "started", "totals", "processed", "errors", "attempts",
+         "late", "statuses", "started_at", "updated_at", "ended_at"),
+        [row for part in projections for row in part.runs],
+    )  # fmt: skip
 
 
 async def _lock(connection: Any, projections: Sequence[BatchProjection]) -> None:

@@ -12,8 +12,8 @@ SET name = coalesce(EXCLUDED.name, batch.name), labels = batch.labels || EXCLUDE
 SELECT ensureLogWeek(date_trunc('week', now() AT TIME ZONE 'UTC')::date + days) FROM unnest(ARRAY[0, 7]) AS days;
 
 -- name: known_batches
--- Every batch and its topic.
-SELECT batchId, topic FROM batch;
+-- Every batch, its topic and where it stands.
+SELECT batchId, topic, nextOffset FROM batch;
 
 -- name: batches_at
 -- Where the projection of these batches stands.
@@ -100,3 +100,29 @@ WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      e AS (DELETE FROM offsetGap WHERE batchId = :batch_id)
 UPDATE batch SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL
 WHERE batchId = :batch_id;
+
+-- name: logged_records
+-- A page of a batch's raw log, in the order of the topic.
+SELECT topicOffset, timestamp, value FROM batchExecutionLog
+WHERE logWeek = :log_week AND batchId = :batch_id AND topicOffset >= :first_offset
+ORDER BY topicOffset LIMIT :most;
+
+-- name: all_runs
+-- Every run of every stage of a batch.
+SELECT stage, run, started, total, processed, errors, attempts, late, status, startedAt, updatedAt, endedAt
+FROM stageProgress WHERE batchId = :batch_id;
+
+-- name: all_outcomes
+-- Every file of every run of a batch.
+SELECT stage, run, fileName, outcome FROM fileOutcome WHERE logWeek = :log_week AND batchId = :batch_id;
+
+-- name: known_offsets$
+-- How many offsets of a batch's topic are accounted for.
+SELECT (SELECT count(*) FROM batchExecutionLog WHERE logWeek = :log_week AND batchId = :batch_id)
+     + (SELECT count(*) FROM deadLetter WHERE batchId = :batch_id)
+     + (SELECT coalesce(sum(toOffset - fromOffset), 0)::bigint FROM offsetGap WHERE batchId = :batch_id);
+
+-- name: forget_counts!
+-- Delete what is counted of a batch, so that it can be counted again from the raw log.
+WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id)
+DELETE FROM fileOutcome WHERE logWeek = :log_week AND batchId = :batch_id;
