@@ -87,7 +87,7 @@ def _read(port: int, path: str) -> Reading:
 
 
 def _unchunked(body: bytes) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     position = 0
     while True:
         line_end = body.index(b"\r\n", position)
