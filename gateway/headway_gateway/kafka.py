@@ -20,6 +20,7 @@ CHUNK_RECORDS: Final = 5000
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
 LOAD_TIMEOUT_S: Final = 15.0
 ASK_TIMEOUT_S: Final = 5.0
+PING_TIMEOUT_S: Final = 1.0  # those who ask for health do not wait long
 
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_ID})
 _LOST: Final = _GONE | {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
@@ -61,7 +62,7 @@ class TopicReader:
         Raises:
             KafkaException: Kafka does not answer.
         """
-        self._consumer.list_topics(topic="headway", timeout=ASK_TIMEOUT_S)  # one topic's name: not all are listed
+        self._consumer.list_topics(topic="headway", timeout=PING_TIMEOUT_S)  # one topic's name: not all are listed
 
     def offset_since(self, topic: str, since: datetime) -> int | None:
         """The first offset whose record's timestamp is `since` or later, or None if there is none."""

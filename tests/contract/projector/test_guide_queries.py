@@ -62,4 +62,4 @@ async def test_the_guides_queries_give_the_guides_numbers(
     assert await tables.connection.fetchval(COMPLETED_FILES) == 495
     assert await tables.connection.fetchval(LATEST_PROGRESS) == 495
     counts = await tables.connection.fetchrow("SELECT processed, errors, total FROM stageRun WHERE batchId = 123")
-    assert tuple(counts) == (495, 5, 500)
+    assert dict(counts or {}) == {"processed": 495, "errors": 5, "total": 500}
