@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 from headway_events import TopicNames
@@ -203,6 +204,14 @@ def gateway(make_gateway: Callable[..., Program]) -> Program:
     running = make_gateway()
     running.run()
     return running
+
+
+@pytest.fixture
+async def client(gateway: Program) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client of the running gateway."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
+    async with aiohttp.ClientSession(gateway.url, timeout=timeout) as session:
+        yield session
 
 
 @pytest.fixture

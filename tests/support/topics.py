@@ -43,9 +43,11 @@ class Topics:
         )
 
     def create(self, batch_id: int) -> str:
-        """Create a batch's topic; its name."""
+        """Create a batch's topic, and wait until clients find it; its name."""
         topic = self.names.of_batch(batch_id)
         self.admin.create_topics([NewTopic(topic, 1, 1, config=BATCH_TOPIC_CONFIG)])[topic].result(timeout=TIMEOUT_S)
+        while not self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions:
+            time.sleep(0.01)  # made, but the broker that answers clients has not heard of it yet
         return topic
 
     def delete(self, topic: str) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 from headway import EventLogger
 from headway_events import TopicNames
 
@@ -18,12 +17,6 @@ from support.eventually import eventually
 from support.programs import Program
 from support.tables import Tables
 from support.topics import Topics
-
-
-@pytest.fixture
-async def client(gateway: Program) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(gateway.url) as session:
-        yield session
 
 
 async def get(client: aiohttp.ClientSession, path: str, status: int = 200) -> dict[str, Any]:
@@ -91,27 +84,27 @@ async def test_the_event_log_pages_in_both_directions_with_the_streams_data(
     assert [event["data"]["status"] for event in failed["events"]] == ["error"] * 3
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "detail"),
-    [
-        ("/api/batches/5", 404, "There is no batch 5"),
-        ("/api/batches/5/events", 404, "There is no batch 5"),
-        ("/api/stream?batchId=5", 404, "There is no batch 5"),
-        ("/api/batches/x", 400, "batchId is 'x'"),
-        ("/api/batches?limit=0", 400, "limit is '0'"),
-        ("/api/batches?after=zzz", 400, "after is 'zzz'"),
-        ("/api/batches/5/events?after=x", 400, "after is 'x'"),
-        ("/api/batches/5/events?order=up", 400, "order is 'up'"),
-        ("/api/batches/5/events?stage=%00", 400, "stage is"),
-        ("/api/nothing", 404, "Not Found"),
-    ],
-)
+PROBLEMS = [
+    ("/api/batches/5", 404, "There is no batch 5"),
+    ("/api/batches/5/events", 404, "There is no batch 5"),
+    ("/api/stream?batchId=5", 404, "There is no batch 5"),
+    ("/api/batches/x", 400, "batchId is 'x'"),
+    ("/api/batches?limit=0", 400, "limit is '0'"),
+    ("/api/batches?after=zzz", 400, "after is 'zzz'"),
+    ("/api/batches/5/events?after=x", 400, "after is 'x'"),
+    ("/api/batches/5/events?order=up", 400, "order is 'up'"),
+    ("/api/batches/5/events?stage=%00", 400, "stage is"),
+    ("/api/nothing", 404, "Not Found"),
+]
+
+
 async def test_what_cannot_be_answered_is_a_problem_that_says_why(
-    client: aiohttp.ClientSession, projector: Program, path: str, status: int, detail: str
+    client: aiohttp.ClientSession, projector: Program
 ) -> None:
-    document = await get(client, path, status)
-    assert document["status"] == status
-    assert str(document["detail"]).startswith(detail)
+    for path, status, detail in PROBLEMS:
+        document = await get(client, path, status)
+        assert document["status"] == status, path
+        assert str(document["detail"]).startswith(detail), path
 
 
 async def test_a_page_of_another_host_is_refused(client: aiohttp.ClientSession) -> None:

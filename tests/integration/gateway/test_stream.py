@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import aiohttp
 import pytest
 from confluent_kafka import TopicPartition
-from headway_events import BatchComplete, Event, StageStart, decode, fold_batch, resume
-from headway_events.fold import BatchState
+from headway_events import BatchComplete, StageStart, decode
 
 from support.batches import batch_events
-from support.counts import counts
-from support.eventually import eventually
 from support.programs import Program
-from support.sse import Message, messages
+from support.sse import Message
+from support.stream import ids, read
 from support.topics import Topics
-
-
-@pytest.fixture
-async def client(gateway: Program) -> AsyncIterator[aiohttp.ClientSession]:
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
-    async with aiohttp.ClientSession(gateway.url, timeout=timeout) as session:
-        yield session
-
-
-async def read(
-    client: aiohttp.ClientSession,
-    batch_id: int,
-    query: Mapping[str, str] | None = None,
-    *,
-    most: int | None = None,
-    headers: dict[str, str] | None = None,
-) -> list[Message]:
-    """The messages of one connection: all until it ends, or the first `most`."""
-    found: list[Message] = []
-    async with client.get(
-        "/api/stream", params={"batchId": str(batch_id), **(query or {})}, headers=headers
-    ) as response:
-        assert response.status == 200, await response.text()
-        async for message in messages(response):
-            found.append(message)
-            if len(found) == most:
-                break
-    return found
-
-
-def ids(found: list[Message]) -> list[int]:
-    return [int(message.id) for message in found]
 
 
 async def test_a_message_has_the_offset_the_type_and_the_record_with_the_files_status(
@@ -289,126 +253,3 @@ async def test_a_malformed_last_event_id_is_a_problem(client: aiohttp.ClientSess
     async with client.get("/api/stream?batchId=1", headers={"Last-Event-ID": "12abc"}) as response:
         assert response.status == 400
         assert json.loads(await response.text())["parameter"] == "Last-Event-ID"
-
-
-async def test_a_frozen_client_is_cut_off_and_the_others_are_not_held_up(
-    make_gateway: Callable[..., Program], topics: Topics, batch_id: int
-) -> None:
-    gateway = make_gateway(HEADWAY_GATEWAY_WRITE_TIMEOUT_S="1")
-    gateway.run()
-    topics.create(batch_id)
-    topics.write_events(batch_events(batch_id, 60_000))  # more than the sockets' buffers hold
-    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
-    writer.write(f"GET /api/stream?batchId={batch_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    await writer.drain()
-    async with aiohttp.ClientSession(gateway.url) as client:
-        assert len(await read(client, batch_id)) == 60_003
-    await eventually(gateway.log_text, lambda text: "client_cut_off" in text, within_s=15)
-    writer.close()
-    with contextlib.suppress(ConnectionResetError):
-        await writer.wait_closed()
-
-
-async def test_a_gateway_that_ends_lets_its_clients_resume_at_another_without_loss(
-    make_gateway: Callable[..., Program], topics: Topics, batch_id: int
-) -> None:
-    first, second = make_gateway(), make_gateway()
-    first.run()
-    second.run()
-    topics.create(batch_id)
-    *events, last = batch_events(batch_id, 50)
-    topics.write_events(events[:20])
-    async with aiohttp.ClientSession(first.url) as client:
-        reading = asyncio.create_task(read(client, batch_id))
-        await asyncio.sleep(1)
-        await asyncio.to_thread(first.stop)
-        found = await reading
-    assert ids(found) == list(range(20))
-    topics.write_events([*events[20:], last])
-    async with aiohttp.ClientSession(second.url) as client:
-        found += await read(client, batch_id, headers={"Last-Event-ID": found[-1].id})
-    assert ids(found) == list(range(53))
-
-
-async def test_a_snapshot_and_what_follows_it_give_the_counts_of_the_whole(
-    client: aiohttp.ClientSession, projector: Program, topics: Topics, batch_id: int
-) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    events: list[Event] = list(batch_events(batch_id, 100, failed=10))
-    topics.write_events(events[:60])
-
-    async def next_offset() -> int:
-        async with client.get(f"/api/batches/{batch_id}") as response:
-            return int((await response.json())["nextOffset"])
-
-    await eventually(next_offset, lambda offset: offset == 60)
-    topics.write_events(events[60:])
-    snapshot, *found = await read(client, batch_id, {"from": "snapshot"})
-    assert snapshot.event == "snapshot"
-    assert int(snapshot.id) == snapshot.json()["offset"] - 1
-    assert ids(found) == list(range(snapshot.json()["offset"], len(events)))
-    batch = resume(snapshot.json())
-    for message in found:
-        batch = fold_batch(batch, decode(message.data.encode(), batch_id=batch_id))
-    whole = BatchState()
-    for event in events:
-        whole = fold_batch(whole, event)
-    assert _totals(batch) == _totals(whole)
-
-
-async def test_a_snapshot_taken_while_events_arrive_is_never_ahead_of_its_stream(
-    client: aiohttp.ClientSession, projector: Program, topics: Topics, batch_id: int
-) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    events = list(batch_events(batch_id, 6000))
-
-    async def write() -> None:
-        for begin in range(0, len(events) - 1, 40):
-            await asyncio.to_thread(topics.write_events, events[begin : min(begin + 40, len(events) - 1)])
-            await asyncio.sleep(0.02)
-
-    writing = asyncio.create_task(write())
-    while not writing.done():
-        snapshot, following = await read(client, batch_id, {"from": "snapshot"}, most=2)
-        assert (snapshot.event, int(following.id)) == ("snapshot", snapshot.json()["offset"])
-    await writing
-
-
-def _totals(batch: BatchState) -> Any:
-    document = counts(batch)
-    for _, runs in document["stages"]:
-        for run in runs:
-            del run["outcomes"]
-    return document
-
-
-async def test_a_topic_that_is_gone_replays_from_the_log_with_the_same_ids_and_bytes(
-    client: aiohttp.ClientSession, projector: Program, topics: Topics, batch_id: int
-) -> None:
-    topic = topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(batch_events(batch_id, 3000, failed=10))
-    live = await read(client, batch_id)
-
-    async def next_offset() -> int:
-        async with client.get(f"/api/batches/{batch_id}") as response:
-            return int((await response.json()).get("nextOffset", 0))
-
-    await eventually(next_offset, lambda offset: offset == len(live))
-    topics.delete(topic)
-    await asyncio.sleep(1)
-    assert await read(client, batch_id) == live
-    assert await read(client, batch_id, headers={"Last-Event-ID": "2500"}) == live[2501:]
-
-
-async def test_streams_do_not_need_postgresql_and_a_snapshot_says_that_it_does(
-    client: aiohttp.ClientSession, topics: Topics, batch_id: int
-) -> None:
-    topics.create(batch_id)
-    topics.write_events(batch_events(batch_id, 3))
-    assert len(await read(client, batch_id)) == 6
-    async with client.get(f"/api/stream?batchId={batch_id}&from=snapshot") as response:
-        assert response.status == 503
-        assert "from=earliest" in json.loads(await response.text())["detail"] or "PostgreSQL" in await response.text()
