@@ -44,8 +44,8 @@ class Stage:
             every: files between two checkpoints; by default `intervals.progress_interval`.
             gpu_ip: where the files are processed.
         """
-        self.processed_files = 0
-        self.failed_files = 0
+        self._outcomes: dict[str, bool] = {}  # by file, whether it succeeded; about 100 bytes a file
+        self._succeeded = 0
         self._logger = event_logger
         self._batch_id = batch_id
         self._name = name
@@ -56,25 +56,31 @@ class Stage:
         self._at_checkpoint = 0
         self._checkpoint_s = time.monotonic()
 
+    @property
+    def processed_files(self) -> int:
+        """Distinct files that succeeded."""
+        return self._succeeded
+
+    @property
+    def failed_files(self) -> int:
+        """Distinct files that failed, and have not succeeded since."""
+        return len(self._outcomes) - self._succeeded
+
     def done(
         self, file_name: str | os.PathLike[str], response: Any = None, *, duration_ms: float | None = None
     ) -> None:
-        """A file succeeded."""
+        """A file succeeded; or failed, if `response` has the `status` "error"."""
         self._logger.file_complete(
             self._batch_id, self._name, file_name, self._gpu_ip, response, duration_ms=duration_ms
         )
-        with self._lock:
-            self.processed_files += 1
-            self._checkpoint_if_due()
+        self._count(file_name, succeeded=not (isinstance(response, dict) and response.get("status") == "error"))
 
     def failed(
         self, file_name: str | os.PathLike[str], error: BaseException | str, *, duration_ms: float | None = None
     ) -> None:
         """A file failed."""
         self._logger.file_error(self._batch_id, self._name, file_name, error, self._gpu_ip, duration_ms=duration_ms)
-        with self._lock:
-            self.failed_files += 1
-            self._checkpoint_if_due()
+        self._count(file_name, succeeded=False)
 
     def __enter__(self) -> Stage:
         self._logger.stage_start(self._batch_id, self._name, self._total)
@@ -86,8 +92,17 @@ class Stage:
                 self._batch_id, self._name, self.processed_files, self.failed_files, self._total
             )
 
+    def _count(self, file_name: str | os.PathLike[str], *, succeeded: bool) -> None:
+        """As the fold counts: a file once, and a success for good."""
+        name = os.fspath(file_name)
+        with self._lock:
+            before = self._outcomes.get(name)
+            self._outcomes[name] = succeeded or bool(before)
+            self._succeeded += succeeded and not before
+            self._checkpoint_if_due()
+
     def _checkpoint_if_due(self) -> None:
-        handled = self.processed_files + self.failed_files
+        handled = len(self._outcomes)
         now = time.monotonic()
         if is_due(handled - self._at_checkpoint, now - self._checkpoint_s, every=self._every):
             self._logger.stage_progress(

@@ -166,6 +166,22 @@ def test_a_stage_block_reports_start_checkpoints_and_final_counts(
     assert (values[-1]["processedFiles"], values[-1]["failedFiles"], values[-1]["totalFiles"]) == (2, 1, 3)
 
 
+def test_a_stage_block_counts_a_file_once_and_a_retry_that_succeeds_as_a_success(
+    event_logger: EventLogger, topics: Topics, batch_id: int
+) -> None:
+    with event_logger.stage(batch_id, "denoise", total_files=4) as stage:
+        stage.failed("a", "out of memory")
+        stage.done("a")
+        stage.done("b")
+        stage.done("b")
+        stage.failed("b", "reported late by another worker")
+        stage.done("c", {"status": "error", "message": "too short"})
+        stage.failed("d", "no such file")
+    assert event_logger.flush(30) == 0
+    last = json.loads(topics.read(topics.names.of_batch(batch_id), at_least=9)[-1].value or b"")
+    assert (last["eventType"], last["processedFiles"], last["failedFiles"]) == ("stage_complete", 2, 2)
+
+
 def test_track_reports_each_path_when_the_next_is_asked_for(
     event_logger: EventLogger, topics: Topics, batch_id: int
 ) -> None:
