@@ -73,6 +73,7 @@ def write_batch(bootstrap: str, names: TopicNames, batch_id: int, files: int) ->
         {
             "bootstrap.servers": bootstrap,
             "enable.idempotence": True,
+            "max.in.flight.requests.per.connection": 1,  # see headway.kafka
             "compression.type": "lz4",
             "linger.ms": 20,
             "queue.buffering.max.messages": 1_000_000,

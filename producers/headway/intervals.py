@@ -8,7 +8,7 @@ FLOOR_S: Final = 0.1  # fast files: at most ten checkpoints a second
 CEILING_S: Final = 5.0  # slow files: a checkpoint at least this often, if there is anything to say
 
 
-def progress_interval(total_files: int | None) -> int:
+def default_interval(total_files: int | None) -> int:
     """Files between two checkpoints: 5 below 100 files, 10 up to 1,000, 50 above and when the total is unknown."""
     if total_files is None or total_files > 1000:
         return 50

@@ -68,6 +68,9 @@ class KafkaSender:
                 **common,
                 "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
                 "acks": "all",
+                # A topic made a moment ago can refuse the first request and take the second; the broker, which knows nothing of
+                # this producer yet, accepts that, and then calls the first one's retry a duplicate: lost, and reported as sent.
+                "max.in.flight.requests.per.connection": 1,
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from headway.intervals import is_due, progress_interval
+from headway.intervals import default_interval, is_due
 
 if TYPE_CHECKING:
     from headway.event_logger import EventLogger
@@ -31,7 +31,7 @@ class Stage:
         name: str,
         *,
         total_files: int | None = None,
-        every: int | None = None,
+        progress_interval: int | None = None,
         gpu_ip: str | None = None,
     ) -> None:
         """Describe the run; entering the `with` block begins it.
@@ -41,7 +41,7 @@ class Stage:
             batch_id: the batch.
             name: the stage.
             total_files: None when it is not known.
-            every: files between two checkpoints; by default `intervals.progress_interval`.
+            progress_interval: files between two checkpoints; by default by the total, see `intervals`.
             gpu_ip: where the files are processed.
         """
         self._outcomes: dict[str, bool] = {}  # by file, whether it succeeded; about 100 bytes a file
@@ -50,7 +50,7 @@ class Stage:
         self._batch_id = batch_id
         self._name = name
         self._total = total_files
-        self._every = progress_interval(total_files) if every is None else every
+        self._every = default_interval(total_files) if progress_interval is None else progress_interval
         self._gpu_ip = gpu_ip
         self._lock = threading.Lock()
         self._at_checkpoint = 0

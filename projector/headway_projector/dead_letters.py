@@ -57,6 +57,7 @@ class DeadLetters:
             {
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
+                "max.in.flight.requests.per.connection": 1,  # see headway.kafka
                 "compression.type": "lz4",
                 "message.max.bytes": MOST_BYTES,
                 "message.timeout.ms": int(KAFKA_TIMEOUT_S * 1000),

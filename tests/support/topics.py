@@ -36,6 +36,7 @@ class Topics:
             {
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
+                "max.in.flight.requests.per.connection": 1,  # see headway.kafka
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "partitioner": "murmur2_random",

@@ -154,7 +154,7 @@ def test_a_failure_carries_type_message_and_traceback(event_logger: EventLogger,
 def test_a_stage_block_reports_start_checkpoints_and_final_counts(
     event_logger: EventLogger, topics: Topics, batch_id: int
 ) -> None:
-    with event_logger.stage(batch_id, "denoise", total_files=3, every=1) as stage:
+    with event_logger.stage(batch_id, "denoise", total_files=3, progress_interval=1) as stage:
         stage.done("a")
         time.sleep(0.15)
         stage.failed("b", "too short")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from headway.intervals import CEILING_S, FLOOR_S, is_due, progress_interval
+from headway.intervals import CEILING_S, FLOOR_S, default_interval, is_due
 
 
 @pytest.mark.parametrize(
     ("total_files", "every"), [(0, 5), (99, 5), (100, 10), (1000, 10), (1001, 50), (1_000_000, 50), (None, 50)]
 )
 def test_the_interval_is_the_guides_for_the_size_of_the_stage(total_files: int | None, every: int) -> None:
-    assert progress_interval(total_files) == every
+    assert default_interval(total_files) == every
 
 
 @pytest.mark.parametrize(
