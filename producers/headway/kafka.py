@@ -68,8 +68,9 @@ class KafkaSender:
                 **common,
                 "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
                 "acks": "all",
-                # A topic made a moment ago can refuse the first request and take the second; the broker, which knows nothing of
-                # this producer yet, accepts that, and then calls the first one's retry a duplicate: lost, and reported as sent.
+                # A topic made a moment ago can refuse the first request and take the second. The broker, which knows
+                # nothing of this producer yet, accepts that, and then takes the first one's retry for a duplicate:
+                # lost, and reported as delivered.
                 "max.in.flight.requests.per.connection": 1,
                 "compression.type": "lz4",
                 "linger.ms": 5,
