@@ -55,9 +55,12 @@ Response: TypeAlias = Annotated[
 ]
 
 
-class _Event(msgspec.Struct, tag_field="eventType", rename="camel", kw_only=True, frozen=True, omit_defaults=True):
+class _Event(
+    msgspec.Struct, tag_field="eventType", rename="camel", kw_only=True, frozen=True, omit_defaults=True, gc=False
+):
     """What every event has.
 
+    Nothing that an event refers to can refer back to it, so that the garbage collector need not know of events.
     A record without `timestamp` takes that of its Kafka record.
     """
 
