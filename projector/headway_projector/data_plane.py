@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException
 from headway_events.events import FILE_EVENTS
 from msgspec import Raw
 
+from headway_projector.copy import storable
 from headway_projector.dead_letters import DeadLetters
 from headway_projector.errors import Fenced
 from headway_projector.health import Health
@@ -31,7 +32,6 @@ from headway_projector.poll import (
     decode_records,
     project,
     remember_outcomes,
-    storable_response,
     unknown_files,
 )
 from headway_projector.reader import Polled, Reader
@@ -229,7 +229,7 @@ class DataPlane:
         instead = {}
         for offset, event, _ in decoded.events:
             if isinstance(event, FILE_EVENTS) and isinstance(event.response, Raw):
-                ask = functools.partial(self._store.why_not_storable, storable_response(event.response))
+                ask = functools.partial(self._store.why_not_storable, storable(bytes(event.response).decode()))
                 if (reason := await self._until_done("PostgreSQL", ask)) is not None:
                     instead[offset] = msgspec.json.encode({"headway": f"not storable as jsonb: {reason}"}).decode()
         return instead

@@ -10,34 +10,29 @@ forgets it and begins again from the tables.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from headway_events import (
     BadEvent,
     BatchComplete,
     Event,
+    FileComplete,
     FileEvent,
     Outcome,
-    StageComplete,
-    StageProgress,
     StageStart,
     StageState,
     decode,
     fold,
 )
 from headway_events.events import FILE_EVENTS, StageEvent
-from msgspec import Raw
 
-from headway_projector.copy import NULL, escaped, optional
-
-_ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+from headway_projector.copy import LogRows, escaped, optional
 
 
-class RawRecord(NamedTuple):
+class RawRecord(msgspec.Struct, gc=False, frozen=True):
     """A record as Kafka gave it."""
 
     offset: int
@@ -169,14 +164,14 @@ def decode_records(batch_id: int, records: Sequence[RawRecord]) -> Decoded:
     events: list[tuple[int, Event, bytes]] = []
     refusals: list[Refusal] = []
     for record in records:
-        offset, timestamp_ms, _, value = record
+        value = record.value
         try:
-            event = decode(value, batch_id=batch_id, recorded_ms=timestamp_ms)
+            event = decode(value, batch_id=batch_id, recorded_ms=record.timestamp_ms)
         except BadEvent as error:
             refusals.append(Refusal(record, error))
         else:
             assert value is not None  # decode refuses None
-            events.append((offset, event, value))
+            events.append((record.offset, event, value))
     return Decoded(events, refusals, records[0].offset, records[-1].offset + 1)
 
 
@@ -196,7 +191,7 @@ def remember_outcomes(memory: BatchMemory, stage: str, outcomes: Iterable[tuple[
     memory.stages[stage].state.outcomes.update((name, Outcome(outcome)) for name, outcome in outcomes)
 
 
-def project(memory: BatchMemory, decoded: Decoded, *, storable: dict[int, str] | None = None) -> BatchProjection:
+def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str] | None = None) -> BatchProjection:
     """Step 3.
 
     Args:
@@ -204,12 +199,18 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: dict[int, str] |
         decoded: the records from the memory's position on.
         storable: by offset, responses to be stored in place of those that jsonb cannot hold.
     """
-    folding = _Folding(memory, storable or {})
+    folding = _Folding(memory, LogRows(memory.batch_id, memory.log_week, storable or {}))
     for offset, event, value in decoded.events:
-        if isinstance(event, BatchComplete):
+        if isinstance(event, FILE_EVENTS):
+            folding.fold_file(offset, event, value)
+        elif isinstance(event, BatchComplete):
             folding.close_batch(offset, event, value)
         else:
-            folding.fold_event(offset, event, value)
+            folding.fold_other(offset, event, value)
+    if decoded.events:
+        if memory.first_event_at is None:
+            memory.first_event_at = decoded.events[0][1].timestamp
+        memory.last_event_at = decoded.events[-1][1].timestamp
     expected, memory.position = memory.position, decoded.next_offset
     for stage in memory.stages.values():
         if not stage.complete or stage.state.status.is_final:
@@ -221,7 +222,7 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: dict[int, str] |
             memory.last_event_at,
         ),
         events=len(decoded.events),
-        log_rows="".join(folding.log_rows),
+        log_rows=folding.log.text(),
         new_outcome_rows=folding.new_outcome_rows(),
         changed_outcomes=folding.changed_outcomes(),
         runs=folding.run_rows(),
@@ -229,112 +230,101 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: dict[int, str] |
     )  # fmt: skip
 
 
-def storable_response(response: Raw) -> str:
-    """The response's text as jsonb can hold it, as far as that is cheap to see: escaped NUL becomes U+FFFD."""
-    text = bytes(response).decode()
-    return _ESCAPED_NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+class _NewOutcome(msgspec.Struct, gc=False, frozen=True):
+    """A file's outcome that the table does not have: whether it has a row of the file, and the event that decided."""
+
+    has_row: bool
+    offset: int
+    event: FileEvent
 
 
 class _Folding:
     """The state of step 3 for one batch."""
 
-    def __init__(self, memory: BatchMemory, storable: dict[int, str]) -> None:
-        self.memory = memory
-        self.log_rows: list[str] = []
-        self._storable = storable
-        self._week = memory.log_week.isoformat()
-        # Of each run, its file outcomes that the table does not have (True: has no row) and their deciding event.
-        self._outcomes: dict[tuple[str, int], dict[str, tuple[bool, Outcome, int, float | None]]] = {}
-        self._ended_runs: list[RunRow] = []
-        self._touched: dict[str, StageMemory] = {}
+    def __init__(self, memory: BatchMemory, log: LogRows) -> None:
+        self.log = log
+        self._memory = memory
+        self._outcomes: dict[str, dict[str, _NewOutcome]] = {}  # by stage, of its current run: by file
+        self._ended: list[tuple[str, StageMemory, dict[str, _NewOutcome]]] = []  # the runs before, likewise
 
-    def fold_event(self, offset: int, event: StageEvent, value: bytes) -> None:
-        memory = self.memory
-        stage = memory.stages.get(event.stage)
-        if stage is None:
-            stage = memory.stages[event.stage] = StageMemory(state=StageState(), first_offset=offset, complete=True)
-        self._touched[event.stage] = stage
+    def fold_file(self, offset: int, event: FileEvent, value: bytes) -> None:
+        stage = self._stage(event.stage, offset)
         before = stage.state
-        if isinstance(event, FILE_EVENTS):
-            known = before.outcomes.get(event.file_name)
-            late = before.late
-            state = stage.state = fold(before, event)
-            outcome = state.outcomes.get(event.file_name)
-            if outcome is not known and outcome is not None:
-                self._note_outcome(event, state.run, known, outcome, offset)
-            self._log_file(offset, event, value, state.run, late=state.late != late)
-        else:
-            state = stage.state = fold(before, event)
-            if state.run != before.run:
-                if before.run:
-                    self._ended_runs.append(_run_row(memory.batch_id, event.stage, before, stage.first_offset))
-                stage.first_offset, stage.complete = offset, True
-            if isinstance(event, StageStart):
-                memory.closed = False
-            self._log_other(offset, event, value, state.run)
-        self._note_time(event)
+        processed, errors, late = before.processed, before.errors, before.late
+        state = stage.state = fold(before, event)
+        if state.errors < errors:  # the file had failed, in this poll or before it
+            noted = self._outcomes[event.stage].get(event.file_name)
+            self._note(event, offset, has_row=noted is None or noted.has_row)
+        elif state.processed != processed or state.errors != errors:
+            self._note(event, offset, has_row=False)
+        self.log.add_file(offset, event, value, state.run, late=state.late != late)
+
+    def _note(self, event: FileEvent, offset: int, *, has_row: bool) -> None:
+        self._outcomes[event.stage][event.file_name] = _NewOutcome(has_row, offset, event)
+
+    def fold_other(self, offset: int, event: StageEvent, value: bytes) -> None:
+        stage = self._stage(event.stage, offset)
+        before = stage.state
+        state = stage.state = fold(before, event)
+        if state.run != before.run:
+            if before.run:
+                ended = StageMemory(state=before, first_offset=stage.first_offset, complete=stage.complete)
+                self._ended.append((event.stage, ended, self._outcomes[event.stage]))
+                self._outcomes[event.stage] = {}
+            stage.first_offset, stage.complete = offset, True
+        if isinstance(event, StageStart):
+            self._memory.closed = False
+        self.log.add(offset, event, value, state.run)
 
     def close_batch(self, offset: int, event: BatchComplete, value: bytes) -> None:
-        self.memory.closed, self.memory.closed_at = True, event.timestamp
-        self._log_other(offset, event, value, None)
-        self._note_time(event)
+        self._memory.closed, self._memory.closed_at = True, event.timestamp
+        self.log.add(offset, event, value, None)
 
     def new_outcome_rows(self) -> str:
-        batch_id, week = self.memory.batch_id, self._week
-        return "".join(
-            f"{week}\t{batch_id}\t{escaped(stage)}\t{run}\t{escaped(name)}\t{outcome}\t{offset}\t{optional(duration)}\n"
-            for (stage, run), files in self._outcomes.items()
-            for name, (is_new, outcome, offset, duration) in files.items()
-            if is_new
-        )
+        rows = []
+        for name, stage, outcomes in self._runs():
+            head = f"{self._memory.log_week.isoformat()}\t{self._memory.batch_id}\t{escaped(name)}\t{stage.state.run}\t"
+            rows += [
+                f"{head}{escaped(file)}\t{_outcome(new.event)}\t{new.offset}\t{optional(new.event.duration_ms)}\n"
+                for file, new in outcomes.items()
+                if not new.has_row
+            ]
+        return "".join(rows)
 
     def changed_outcomes(self) -> list[OutcomeChange]:
-        memory = self.memory
+        memory = self._memory
         return [
-            OutcomeChange(memory.log_week, memory.batch_id, stage, run, name, outcome, offset, duration)
-            for (stage, run), files in self._outcomes.items()
-            for name, (is_new, outcome, offset, duration) in files.items()
-            if not is_new
-        ]
+            OutcomeChange(
+                memory.log_week, memory.batch_id, name, stage.state.run, file, _outcome(new.event), new.offset,
+                new.event.duration_ms,
+            )
+            for name, stage, outcomes in self._runs()
+            for file, new in outcomes.items()
+            if new.has_row
+        ]  # fmt: skip
 
     def run_rows(self) -> list[RunRow]:
-        batch_id = self.memory.batch_id
-        current = [_run_row(batch_id, name, stage.state, stage.first_offset) for name, stage in self._touched.items()]
-        return self._ended_runs + current
+        batch_id = self._memory.batch_id
+        return [_run_row(batch_id, name, stage.state, stage.first_offset) for name, stage, _ in self._runs()]
 
-    def _note_outcome(self, event: FileEvent, run: int, known: Outcome | None, outcome: Outcome, offset: int) -> None:
-        files = self._outcomes.setdefault((event.stage, run), {})
-        noted = files.get(event.file_name)
-        is_new = known is None if noted is None else noted[0]
-        files[event.file_name] = (is_new, outcome, offset, event.duration_ms)
+    def _stage(self, name: str, offset: int) -> StageMemory:
+        """What is remembered of a stage that this poll has an event of."""
+        stage = self._memory.stages.get(name)
+        if stage is None:
+            stage = self._memory.stages[name] = StageMemory(state=StageState(), first_offset=offset, complete=True)
+        if name not in self._outcomes:
+            self._outcomes[name] = {}
+        return stage
 
-    def _note_time(self, event: Event) -> None:
-        if self.memory.first_event_at is None:
-            self.memory.first_event_at = event.timestamp
-        self.memory.last_event_at = event.timestamp
+    def _runs(self) -> Iterator[tuple[str, StageMemory, dict[str, _NewOutcome]]]:
+        """Every run that this poll has an event of."""
+        yield from self._ended
+        for name, outcomes in self._outcomes.items():
+            yield name, self._memory.stages[name], outcomes
 
-    def _log_file(self, offset: int, event: FileEvent, value: bytes, run: int, *, late: bool) -> None:
-        response = NULL
-        if isinstance(event.response, Raw):
-            response = escaped(self._storable.get(offset) or storable_response(event.response))
-        gpu_ip = NULL if event.gpu_ip is None else escaped(event.gpu_ip)
-        self.log_rows.append(
-            f"{event.batch_id}\t{escaped(event.stage)}\t{event.event_type}\t{escaped(event.file_name)}\t{response}"
-            f"\t\\N\t\\N\t\\N\t{gpu_ip}\t{optional(event.duration_ms)}\t{_in_utc(event.timestamp)}\t{offset}\t{run}"
-            f"\t{'t' if late else 'f'}\t{escaped(value.decode())}\t{self._week}\n"
-        )
 
-    def _log_other(self, offset: int, event: Event, value: bytes, run: int | None) -> None:
-        stage = NULL if isinstance(event, BatchComplete) else escaped(event.stage)
-        counts = [NULL, NULL, NULL]
-        if isinstance(event, StageStart | StageProgress | StageComplete):
-            counts[0] = optional(event.total_files)
-        if isinstance(event, StageProgress | StageComplete):
-            counts[1:] = optional(event.processed_files), optional(event.failed_files)
-        self.log_rows.append(
-            f"{event.batch_id}\t{stage}\t{event.event_type}\t\\N\t\\N\t{counts[0]}\t{counts[1]}\t{counts[2]}\t\\N"
-            f"\t\\N\t{_in_utc(event.timestamp)}\t{offset}\t{optional(run)}\tf\t{escaped(value.decode())}\t{self._week}\n"
-        )
+def _outcome(event: FileEvent) -> str:
+    return "success" if isinstance(event, FileComplete) else "error"
 
 
 def _run_row(batch_id: int, stage: str, state: StageState, first_offset: int) -> RunRow:
@@ -351,11 +341,6 @@ def _dead_letter(memory: BatchMemory, refusal: Refusal) -> DeadLetter:
         memory.topic, record.offset, memory.batch_id, type(error).__name__, message, record.key, record.value,
         _recorded_at(record.timestamp_ms),
     )  # fmt: skip
-
-
-def _in_utc(when: datetime | None) -> str:
-    """An event's time as a COPY field: RFC 3339 allows offsets up to 23:59, PostgreSQL none beyond 15:59."""
-    return NULL if when is None else str(when if when.tzinfo is UTC else when.astimezone(UTC))
 
 
 def _recorded_at(timestamp_ms: int) -> datetime | None:
