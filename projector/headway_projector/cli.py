@@ -8,6 +8,7 @@ import errno
 import logging
 import sys
 
+import uvloop
 from headway_events import HeadwayError
 
 from headway_projector import app, log
@@ -37,7 +38,7 @@ def main() -> int:
         settings = Settings.from_environment()
         match arguments.command:
             case "run":
-                asyncio.run(app.run(settings))
+                uvloop.run(app.run(settings))
             case "migrate":
                 print("\n".join(asyncio.run(migrate(settings.database_url))) or "nothing to do")
             case "rebuild":

@@ -7,7 +7,7 @@ topic no longer has are reported, never skipped.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -15,7 +15,11 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from headway_projector.poll import BatchMemory, RawRecord
 
 POLL_S: Final = 0.05  # the longest a record waits for others to share its transaction
-QUEUED_KB: Final = 32 * 1024  # fetched ahead; bounds the memory of a poll of large records
+POLL_BYTES: Final = 16 << 20  # of values in one poll; bounds the memory that a poll of large records takes
+SLICE: Final = 1000  # records taken at a time: the client holds the interpreter's lock while it makes them
+QUEUED_KB: Final = 16 * 1024  # fetched ahead: half a second's worth at full speed
+FETCH_BYTES: Final = 8 << 20  # in one response, which comes on top of what is queued; two of the largest records
+REFETCH_MS: Final = 10  # when the queue was full; by default the client waits for a second, and starves
 WATERMARK_TIMEOUT_S: Final = 5.0
 
 _OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
@@ -44,6 +48,8 @@ class Reader:
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
                 "queued.max.messages.kbytes": QUEUED_KB,
+                "fetch.max.bytes": FETCH_BYTES,
+                "fetch.queue.backoff.ms": REFETCH_MS,
                 "fetch.wait.max.ms": 100,
                 "log_level": 3,
             }
@@ -67,7 +73,7 @@ class Reader:
         self._carry_out_orders()
         records: dict[str, list[RawRecord]] = {}
         errors: dict[str, KafkaError] = {}
-        for message in self._consumer.consume(most_records, timeout=POLL_S):
+        for message in self._messages(most_records):
             error = message.error()
             topic = message.topic() or ""
             if error is None:
@@ -80,6 +86,19 @@ class Reader:
             [reading[topic] for topic, error in errors.items() if topic in reading and error.code() in _OUT_OF_RANGE],
             [reading[topic] for topic, error in errors.items() if topic in reading and error.code() in _GONE],
         )
+
+    def _messages(self, most: int) -> Iterator[Message]:
+        """What the client has, in slices, until it has no more or the poll is full."""
+        records, size, wait_s = 0, 0, POLL_S
+        while records < most and size < POLL_BYTES:
+            wanted = min(SLICE, most - records)
+            some = self._consumer.consume(wanted, timeout=wait_s)
+            yield from some
+            if len(some) < wanted:
+                return
+            records += len(some)
+            size += sum(len(message) for message in some)
+            wait_s = 0.0
 
     def watermarks(self, topic: str) -> tuple[int, int]:
         """The first offset that the topic has, and the one after its last.
@@ -113,4 +132,6 @@ class Reader:
 
 
 def _record(message: Message) -> RawRecord:
-    return RawRecord(message.offset() or 0, message.timestamp()[1], message.key(), message.value())
+    offset = message.offset()
+    assert offset is not None  # only a message that was not delivered has none
+    return RawRecord(offset, message.timestamp()[1], message.key(), message.value())

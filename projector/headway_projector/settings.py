@@ -28,9 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_HEALTH_HOST: the address on which `/healthz` and `/metrics` are answered."""
     health_port: int = 8081
     """HEADWAY_PROJECTOR_HEALTH_PORT: the port of `/healthz` and `/metrics`."""
-    poll_records: int = 5000
+    poll_records: int = 10_000
     """HEADWAY_PROJECTOR_POLL_RECORDS: the most records in one poll, which is one transaction."""
-    remembered_files: int = 400_000
+    remembered_files: int = 300_000
     """HEADWAY_PROJECTOR_REMEMBERED_FILES: file outcomes kept in memory (about 150 bytes each); others are looked up."""
 
     @classmethod

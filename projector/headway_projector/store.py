@@ -18,7 +18,7 @@ from headway_projector.copy import LOG_COLUMNS, OUTCOME_COLUMNS
 from headway_projector.errors import Fenced, NoSuchBatch
 from headway_projector.poll import BatchMemory, BatchProjection, RawRecord, StageMemory
 
-CONNECTIONS: Final = 3  # one writes; the others look up and reconcile meanwhile
+CONNECTIONS: Final = 2  # one looks up, one reconciles, beside the one that writes polls
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
@@ -38,30 +38,30 @@ class KnownBatch(NamedTuple):
 
 
 class Store:
-    """A pool of connections. Every method may raise what asyncpg raises when PostgreSQL is away."""
+    """Connections to PostgreSQL. Every method may raise what asyncpg raises when PostgreSQL is away."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, writer: asyncpg.Pool) -> None:
         self._pool = pool
+        self._writer = writer
 
     @classmethod
     async def connect(cls, database_url: str) -> Store:
-        """Open the pool.
+        """Open the connections.
+
+        The one that writes polls does not wait for the disk: when PostgreSQL crashes it may take back the last polls,
+        each as a whole with its offsets, and the topic has them still. They are then read again.
 
         Raises:
             OSError, asyncpg.PostgresError: PostgreSQL does not answer, or refuses.
         """
-        pool = await asyncpg.create_pool(
-            database_url,
-            min_size=1,
-            max_size=CONNECTIONS,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            server_settings={"application_name": "headway-projector"},
+        return cls(
+            await _pool(database_url, CONNECTIONS),
+            await _pool(database_url, 1, synchronous_commit="off"),
         )
-        return cls(pool)
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close the connections."""
+        await self._writer.close()
         await self._pool.close()
 
     async def register(self, announcement: Announcement) -> None:
@@ -134,7 +134,7 @@ class Store:
             Fenced: some batches do not stand where these projections begin; nothing was written.
             asyncpg.DataError: PostgreSQL cannot hold a value; nothing was written.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._writer.acquire() as connection, connection.transaction():
             await _lock(connection, projections)
             await _copy(connection, "batchexecutionlog", LOG_COLUMNS, [part.log_rows for part in projections])
             await _write_counts(connection, projections)
@@ -239,6 +239,17 @@ class HeldBatch:
 
     async def _ask(self, query: str, **parameters: Any) -> list[asyncpg.Record]:
         return await _rows(getattr(_queries, query)(self._connection, batch_id=self.batch_id, **parameters))
+
+
+async def _pool(database_url: str, connections: int, **settings: str) -> asyncpg.Pool:
+    return await asyncpg.create_pool(
+        database_url,
+        min_size=1,
+        max_size=connections,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings={"application_name": "headway-projector", **settings},
+    )
 
 
 async def _write_counts(connection: Any, projections: Sequence[BatchProjection]) -> None:
