@@ -12,7 +12,6 @@ from typing import Final, NamedTuple, TypeVar
 
 import asyncpg
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from headway_projector import health as health_module
 from headway_projector.control_plane import ControlPlane
@@ -25,6 +24,7 @@ from headway_projector.reader import Reader
 from headway_projector.reconcile import Reconciler
 from headway_projector.settings import Settings
 from headway_projector.store import Store
+from headway_projector.topics import Topics
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    health = Health()
+    health = Health(stuck_after_s=settings.stuck_after_s)
     end_health = await health_module.serve(health, settings.health_host, settings.health_port)
     try:
         starting = asyncio.create_task(_start(settings, health))
@@ -88,17 +88,23 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health)
     control_plane = ControlPlane(settings)
     reconciler = Reconciler(
-        admin=AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2}),
+        topics=Topics(settings.bootstrap, settings.names),
         names=settings.names,
         partitions=partitions,
         assigned=control_plane.assigned,
         store=store,
         data_plane=data_plane,
         health=health,
+        rest_after_s=settings.rest_after_s,
     )
     project = asyncio.create_task(data_plane.run())
     reconcile = asyncio.create_task(reconciler.run())
-    control_plane.listen(announced=reconciler.announce, reassigned=reconciler.look)
+
+    def reassigned() -> None:
+        health.rebalances.inc()
+        reconciler.look()
+
+    control_plane.listen(announced=reconciler.announce, reassigned=reassigned)
     await control_plane.start()
     health.turned()
     health.running()

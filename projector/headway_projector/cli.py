@@ -1,4 +1,4 @@
-"""`headway-projector`: run, migrate, rebuild, verify. Thin: arguments in, exit codes out."""
+"""`headway-projector`: run, status, migrate, rebuild, verify. Thin: arguments in, exit codes out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import errno
 import logging
 import sys
 
+import asyncpg
 import uvloop
+from confluent_kafka import KafkaException
 from headway_events import HeadwayError
 
 from headway_projector import app, log
 from headway_projector.migrate import migrate
 from headway_projector.rebuild import rebuild, rebuild_from_topic
 from headway_projector.settings import Settings
+from headway_projector.status import status
 from headway_projector.store import Store
 from headway_projector.verify import verify
 
@@ -26,6 +29,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="headway-projector", description="Project batches into PostgreSQL.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="project until SIGTERM")
+    showing = commands.add_parser("status", help="print the projectors, and how far each batch is behind its topic")
+    showing.add_argument("--all", action="store_true", help="every batch, not only those furthest behind")
     commands.add_parser("migrate", help="bring the database to today's schema")
     rebuilding = commands.add_parser("rebuild", help="project a batch again from its raw log")
     rebuilding.add_argument("batch", type=int)
@@ -39,6 +44,8 @@ def main() -> int:
         match arguments.command:
             case "run":
                 uvloop.run(app.run(settings))
+            case "status":
+                print(asyncio.run(_status(settings, every_batch=arguments.all)))
             case "migrate":
                 print("\n".join(asyncio.run(migrate(settings.database_url))) or "nothing to do")
             case "rebuild":
@@ -48,12 +55,28 @@ def main() -> int:
     except HeadwayError as error:
         logger.critical("%s", error, extra={"action": "failed"})
         return 1
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        remedy = " Stop the other program, or set HEADWAY_PROJECTOR_HEALTH_PORT." if taken else ""
-        logger.critical("The projector cannot start: %s.%s", error, remedy, extra={"action": "failed"})
+    except (OSError, asyncpg.PostgresError, KafkaException) as error:
+        logger.critical("%s", _explained(error), extra={"action": "failed"})
         return 1
     return 0
+
+
+def _explained(error: Exception) -> str:
+    """What failed outside, and the remedy where there is one."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{error}. Stop the other program, or set HEADWAY_PROJECTOR_HEALTH_PORT."
+    if isinstance(error, KafkaException):
+        return f"Kafka does not answer, or refuses: {error}. See HEADWAY_KAFKA_BOOTSTRAP."
+    remedy = " Run `headway-projector migrate`." if isinstance(error, asyncpg.UndefinedTableError) else ""
+    return f"PostgreSQL does not answer, or refuses: {error}. See HEADWAY_DATABASE_URL.{remedy}"
+
+
+async def _status(settings: Settings, *, every_batch: bool) -> str:
+    store = await Store.connect(settings.database_url)
+    try:
+        return await status(store, settings, every_batch=every_batch)
+    finally:
+        await store.close()
 
 
 async def _rebuild(settings: Settings, batch_id: int, *, from_topic: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeAlias, TypeVar
@@ -24,6 +25,7 @@ from headway_projector.copy import storable
 from headway_projector.dead_letters import DeadLetters
 from headway_projector.errors import Fenced
 from headway_projector.health import Health
+from headway_projector.lag import Standing
 from headway_projector.poll import (
     BatchMemory,
     BatchProjection,
@@ -91,6 +93,13 @@ class DataPlane:
         """Of each batch being read, an offset that the tables had reached."""
         return {memory.batch_id: memory.committed for memory in self._memories.values()}
 
+    def standings(self) -> dict[int, Standing]:
+        """Where each batch being read stands; its topic's end as of the last fetch."""
+        return {
+            memory.batch_id: Standing(memory.committed, max(memory.position, self._reader.end_of(memory)))
+            for memory in self._memories.values()
+        }
+
     async def begin(self, batch_ids: Collection[int]) -> None:
         """Read these batches, from where the tables have them."""
         new = set(batch_ids) - self.batch_ids
@@ -99,6 +108,7 @@ class DataPlane:
         for memory in await self._until_done("PostgreSQL", lambda: self._store.load(new)):
             if memory.topic in self._memories:
                 continue  # begun by another call meanwhile
+            memory.active_at = time.monotonic()
             self._memories[memory.topic] = memory
             self._reader.begin(memory)
             logger.info("Reading a batch", extra={"action": "batch_begun", **_where(memory)})
@@ -109,6 +119,17 @@ class DataPlane:
         for memory in list(self._memories.values()):
             if memory.batch_id in batch_ids:
                 self._forget(memory)
+
+    def rest(self, quiet_s: float) -> None:
+        """Read those batches no more that have had no record for so long, and are in the tables as far as they go."""
+        latest = time.monotonic() - quiet_s
+        self.end(
+            {
+                memory.batch_id
+                for memory in self._memories.values()
+                if memory.active_at < latest and memory.committed == memory.position
+            }
+        )
 
     async def run(self) -> None:
         """Project until `stop`."""
@@ -148,6 +169,9 @@ class DataPlane:
         return await self._in_thread(self._project, decoded, storable)
 
     def _decode(self, records: Records) -> list[tuple[BatchMemory, Decoded]]:
+        now = time.monotonic()
+        for memory, _ in records:
+            memory.active_at = now
         return [(memory, decode_records(memory.batch_id, some)) for memory, some in records if self._is_read(memory)]
 
     def _project(self, decoded: list[tuple[BatchMemory, Decoded]], storable: dict[int, str]) -> Parts:

@@ -73,6 +73,7 @@ class BatchMemory(msgspec.Struct, kw_only=True):
     log_week: date
     position: int  # the next offset expected
     committed: int = 0  # the tables stand here at least, unless somebody has reset the batch
+    active_at: float = 0.0  # seconds of a monotonic clock: when its last record came
     closed: bool = False
     closed_at: datetime | None = None
     first_event_at: datetime | None = None

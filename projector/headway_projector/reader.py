@@ -109,6 +109,11 @@ class Reader:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=WATERMARK_TIMEOUT_S)
         return low, high
 
+    def end_of(self, memory: BatchMemory) -> int:
+        """The end of a batch's topic as the last fetch from it told; negative before the first."""
+        known = self._consumer.get_watermark_offsets(TopicPartition(memory.topic, 0), cached=True)
+        return -1 if known is None else known[1]
+
     def close(self) -> None:
         """Leave Kafka."""
         self._consumer.close()

@@ -1,7 +1,9 @@
-"""The loop that makes what is read what should be read: batches owned, in the tables, with a topic.
+"""The loop that makes what is read what should be read: batches owned, in the tables, whose topics go on.
 
 Announcements and assignments act at once, through `look`; this loop, a second later at most, repairs what they missed:
-an announcement that was lost, a batch that was fenced or reset, or whose reading ended by an error.
+an announcement that was lost, a batch that was fenced or reset, or whose reading ended by an error. It also puts
+batches to rest that nobody writes, and wakes them when their topics have grown: to keep 2,000 silent topics in the
+consumer costs a fifth of a core and 90 MB, to ask where they end a third of that and none. What it sees is the lag.
 """
 
 from __future__ import annotations
@@ -9,22 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from confluent_kafka.admin import AdminClient
 from headway_events import Announcement, BadAnnouncement, TopicNames
 
 from headway_projector.data_plane import DataPlane
 from headway_projector.health import Health
+from headway_projector.lag import Standing
 from headway_projector.ownership import owned
 from headway_projector.store import Store
+from headway_projector.topics import Topics
 
 logger = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
-KAFKA_TIMEOUT_S: Final = 5.0
 WEEKS_EVERY: Final = 3600  # rounds: partitions are made a week ahead
 
 
@@ -34,21 +36,23 @@ class Reconciler:
     def __init__(
         self,
         *,
-        admin: AdminClient,
+        topics: Topics,
         names: TopicNames,
         partitions: int,
         assigned: Callable[[], Collection[int]],
         store: Store,
         data_plane: DataPlane,
         health: Health,
+        rest_after_s: float,
     ) -> None:
-        self._admin = admin
+        self._topics = topics
         self._names = names
         self._partitions = partitions
         self._assigned = assigned
         self._store = store
         self._data_plane = data_plane
         self._health = health
+        self._rest_after_s = rest_after_s
         self._wake = asyncio.Event()
 
     def look(self) -> None:
@@ -56,15 +60,15 @@ class Reconciler:
         self._wake.set()
 
     async def announce(self, announcement: Announcement) -> None:
-        """Make an announced batch known, and read it.
+        """Make an announced batch known, and read it if it was not known yet; others are read when they have lag.
 
         Raises:
             BadAnnouncement: the topic is not the batch's; reading it would take it from the batch whose it is.
         """
         if announcement.topic != self._names.of_batch(announcement.batch_id):
             raise BadAnnouncement(f"{announcement.topic!r} is not the topic of batch {announcement.batch_id}")
-        await self._store.register(announcement)
-        await self._data_plane.begin(self._owned({announcement.batch_id}))
+        if await self._store.register(announcement):
+            await self._data_plane.begin(self._owned({announcement.batch_id}))
 
     async def run(self) -> None:
         """Compare for ever, again and again."""
@@ -85,31 +89,41 @@ class Reconciler:
             await self._pause()
 
     async def _round(self) -> None:
-        topics = await asyncio.to_thread(self._topics)
+        topics = await asyncio.to_thread(self._topics.by_batch)
         committed = self._data_plane.committed()  # before the tables are asked: they may only be further on
         known = {batch.batch_id: batch.next_offset for batch in await self._store.known_batches()}
         mine = self._owned({*topics, *known})
-        for batch_id in mine & (topics.keys() - known.keys()):
-            logger.warning(
-                "Found a topic that nobody announced",
-                extra={"action": "unannounced_topic", "batch_id": batch_id, "topic": topics[batch_id]},
-            )
-            await self._store.register(
-                Announcement(batch_id=batch_id, topic=topics[batch_id], created_at=datetime.now(UTC))
-            )
-        should_be_read = mine & topics.keys()
+        await self._register({batch_id: topics[batch_id] for batch_id in mine & (topics.keys() - known.keys())})
         reset = {batch_id for batch_id, offset in committed.items() if known.get(batch_id, offset) < offset}
         if reset:
             logger.warning(
                 "Batches were reset; reading them anew", extra={"action": "reset", "batch_ids": sorted(reset)}
             )
         self._data_plane.end((self._data_plane.batch_ids - mine) | reset)
-        await self._data_plane.begin(should_be_read)
+        self._data_plane.rest(self._rest_after_s)
+        standings = await self._standings({batch_id: topics[batch_id] for batch_id in mine & topics.keys()}, known)
+        self._health.stands(standings)
+        await self._data_plane.begin(
+            {batch_id for batch_id, standing in standings.items() if standing.end != standing.next_offset}
+        )
 
-    def _topics(self) -> dict[int, str]:
-        metadata = self._admin.list_topics(timeout=KAFKA_TIMEOUT_S)
-        found = {self._names.batch_of(topic): topic for topic in metadata.topics}
-        return {batch_id: topic for batch_id, topic in found.items() if batch_id is not None}
+    async def _register(self, unannounced: Mapping[int, str]) -> None:
+        for batch_id, topic in unannounced.items():
+            logger.warning(
+                "Found a topic that nobody announced",
+                extra={"action": "unannounced_topic", "batch_id": batch_id, "topic": topic},
+            )
+            await self._store.register(Announcement(batch_id=batch_id, topic=topic, created_at=datetime.now(UTC)))
+
+    async def _standings(self, topics: Mapping[int, str], known: Mapping[int, int]) -> dict[int, Standing]:
+        """Where these batches stand: those being read as the reader knows, those at rest as Kafka says."""
+        standings = self._data_plane.standings()
+        at_rest = {batch_id: topic for batch_id, topic in topics.items() if batch_id not in standings}
+        ends = await asyncio.to_thread(self._topics.ends, at_rest.values())
+        for batch_id, topic in at_rest.items():
+            if topic in ends:
+                standings[batch_id] = Standing(known.get(batch_id, 0), ends[topic])
+        return standings
 
     def _owned(self, batch_ids: Collection[int]) -> set[int]:
         return owned(batch_ids, assigned=self._assigned(), partitions=self._partitions)

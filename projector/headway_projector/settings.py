@@ -32,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_POLL_RECORDS: the most records in one poll, which is one transaction."""
     remembered_files: int = 300_000
     """HEADWAY_PROJECTOR_REMEMBERED_FILES: file outcomes kept in memory (about 150 bytes each); others are looked up."""
+    rest_after_s: int = 30
+    """HEADWAY_PROJECTOR_REST_AFTER_S: seconds without a record after which a batch is looked at once a second."""
+    stuck_after_s: int = 60
+    """HEADWAY_PROJECTOR_STUCK_AFTER_S: seconds without progress of a batch that has lag until `/healthz` says so."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -56,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             health_port=_whole(found, "HEADWAY_PROJECTOR_HEALTH_PORT", default.health_port),
             poll_records=_whole(found, "HEADWAY_PROJECTOR_POLL_RECORDS", default.poll_records),
             remembered_files=_whole(found, "HEADWAY_PROJECTOR_REMEMBERED_FILES", default.remembered_files),
+            rest_after_s=_whole(found, "HEADWAY_PROJECTOR_REST_AFTER_S", default.rest_after_s),
+            stuck_after_s=_whole(found, "HEADWAY_PROJECTOR_STUCK_AFTER_S", default.stuck_after_s),
         )
 
 

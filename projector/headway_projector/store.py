@@ -37,6 +37,18 @@ class KnownBatch(NamedTuple):
     next_offset: int
 
 
+class BatchStanding(NamedTuple):
+    """What `status` shows of a batch."""
+
+    batch_id: int
+    name: str | None
+    closed: bool
+    next_offset: int
+    dead_letters: int
+    missing: int  # offsets that were gone before they could be projected
+    last_event_at: datetime | None
+
+
 class Store:
     """Connections to PostgreSQL. Every method may raise what asyncpg raises when PostgreSQL is away."""
 
@@ -64,10 +76,10 @@ class Store:
         await self._writer.close()
         await self._pool.close()
 
-    async def register(self, announcement: Announcement) -> None:
-        """Make a batch known; adds name and labels to a batch that is known already."""
+    async def register(self, announcement: Announcement) -> bool:
+        """Make a batch known; adds name and labels to one that is known already. Whether it was not."""
         async with self._pool.acquire() as connection:
-            await _queries.register_batch(
+            is_new: bool = await _queries.register_batch(
                 connection,
                 batch_id=announcement.batch_id,
                 topic=announcement.topic,
@@ -75,6 +87,7 @@ class Store:
                 labels=msgspec.json.encode(announcement.labels).decode(),
                 created_at=announcement.created_at or datetime.now(UTC),
             )
+            return is_new
 
     async def ensure_log_weeks(self) -> None:
         """Make the partitions that batches registered now and next week need."""
@@ -86,6 +99,11 @@ class Store:
         async with self._pool.acquire() as connection:
             rows = await _rows(_queries.known_batches(connection))
         return [KnownBatch(row["batchid"], row["topic"], row["nextoffset"]) for row in rows]
+
+    async def batch_standings(self) -> list[BatchStanding]:
+        """Every batch in the tables, the newest first."""
+        async with self._pool.acquire() as connection:
+            return [BatchStanding(*row) for row in await _rows(_queries.batch_standings(connection))]
 
     async def load(self, batch_ids: Collection[int]) -> list[BatchMemory]:
         """Where the projection of these batches stands; those unknown are left out."""

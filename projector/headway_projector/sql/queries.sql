@@ -1,11 +1,13 @@
 -- Every statement of the projector but COPY, whose columns stand in copy.py beside the code that writes its rows.
 
--- name: register_batch!
+-- name: register_batch$
 -- Make a batch known, or add to what is known of it. What an announcement leaves out changes nothing.
+-- Whether it was not known: only a row that is new has no transaction that ended its earlier version.
 INSERT INTO batch (batchId, topic, name, labels, createdAt, logWeek)
 VALUES (:batch_id, :topic, :name, :labels, :created_at, date_trunc('week', now() AT TIME ZONE 'UTC')::date)
 ON CONFLICT (batchId) DO UPDATE
-SET name = coalesce(EXCLUDED.name, batch.name), labels = batch.labels || EXCLUDED.labels;
+SET name = coalesce(EXCLUDED.name, batch.name), labels = batch.labels || EXCLUDED.labels
+RETURNING xmax = 0;
 
 -- name: ensure_log_weeks
 -- Make the partitions of this week and the next, so that none is made while batches wait for it.
@@ -14,6 +16,13 @@ SELECT ensureLogWeek(date_trunc('week', now() AT TIME ZONE 'UTC')::date + days) 
 -- name: known_batches
 -- Every batch, its topic and where it stands.
 SELECT batchId, topic, nextOffset FROM batch;
+
+-- name: batch_standings
+-- What people ask of every batch, the newest first.
+SELECT batchId, name, closed, nextOffset, deadLetters,
+       (SELECT coalesce(sum(toOffset - fromOffset), 0)::bigint FROM offsetGap WHERE offsetGap.batchId = overview.batchId),
+       lastEventAt
+FROM batchOverview AS overview ORDER BY createdAt DESC, batchId DESC;
 
 -- name: batches_at
 -- Where the projection of these batches stands.

@@ -1,0 +1,18 @@
+"""Runs Headway's commands to their end, as a person does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+TIMEOUT_S = 60
+
+
+def headway_projector(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`headway-projector` with these arguments and settings, and nothing else from the environment."""
+    program = str(Path(sys.executable).with_name("headway-projector"))
+    return subprocess.run(
+        [program, *arguments], env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
