@@ -18,7 +18,7 @@ POLL_S: Final = 0.05  # the longest a record waits for others to share its trans
 POLL_BYTES: Final = 16 << 20  # of values in one poll; bounds the memory that a poll of large records takes
 SLICE: Final = 1000  # records taken at a time: the client holds the interpreter's lock while it makes them
 QUEUED_KB: Final = 16 * 1024  # fetched ahead: half a second's worth at full speed
-FETCH_BYTES: Final = 8 << 20  # in one response, which comes on top of what is queued; two of the largest records
+FETCH_BYTES: Final = 1 << 20  # in one response, compressed: ten times that in memory, on top of what is queued
 REFETCH_MS: Final = 10  # when the queue was full; by default the client waits for a second, and starves
 WATERMARK_TIMEOUT_S: Final = 5.0
 
@@ -49,6 +49,7 @@ class Reader:
                 "auto.offset.reset": "error",
                 "queued.max.messages.kbytes": QUEUED_KB,
                 "fetch.max.bytes": FETCH_BYTES,
+                "fetch.message.max.bytes": FETCH_BYTES // 2,  # of one topic
                 "fetch.queue.backoff.ms": REFETCH_MS,
                 "fetch.wait.max.ms": 100,
                 "log_level": 3,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -295,9 +294,14 @@ async def _lock(connection: Any, projections: Sequence[BatchProjection]) -> None
 
 
 async def _copy(connection: Any, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
+    """COPY rows, in one message.
+
+    From a file asyncpg would take them in pieces, each by a thread, and leave a class that keeps the file until the
+    garbage collector comes by: hundreds of megabytes.
+    """
     text = "".join(rows)
     if text:
-        await connection.copy_to_table(table, source=io.BytesIO(text.encode()), columns=columns)
+        await connection.copy_to_table(table, source=memoryview(text.encode()), columns=columns)
 
 
 async def _write_columns(connection: Any, query: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
