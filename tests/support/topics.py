@@ -13,6 +13,7 @@ from headway_events import Announcement, Event, TopicNames, encode, encode_annou
 from headway_events.topics import BATCH_TOPIC_CONFIG
 
 TIMEOUT_S = 30.0
+CREATED_AT_ONCE = 100  # topics in one request
 
 
 class Record(NamedTuple):
@@ -51,6 +52,16 @@ class Topics:
             time.sleep(0.01)  # made, but the broker that answers clients has not heard of it yet
         return topic
 
+    def create_all(self, batch_ids: Iterable[int]) -> None:
+        """Create the topics of many batches."""
+        topics = [NewTopic(self.names.of_batch(batch_id), 1, 1, config=BATCH_TOPIC_CONFIG) for batch_id in batch_ids]
+        for begin in range(0, len(topics), CREATED_AT_ONCE):
+            for created in self.admin.create_topics(topics[begin : begin + CREATED_AT_ONCE]).values():
+                created.result(timeout=TIMEOUT_S)
+        wanted = {topic.topic for topic in topics}
+        while not wanted <= self.admin.list_topics(timeout=TIMEOUT_S).topics.keys():
+            time.sleep(0.05)
+
     def delete(self, topic: str) -> None:
         """Delete a topic."""
         self.admin.delete_topics([topic])[topic].result(timeout=TIMEOUT_S)
@@ -72,12 +83,20 @@ class Topics:
 
     def announce(self, batch_id: int, name: str | None = None) -> None:
         """Announce a batch in the registry."""
+        self.announce_all([batch_id], name)
+
+    def announce_all(self, batch_ids: Iterable[int], name: str | None = None) -> None:
+        """Announce batches in the registry."""
+        for batch_id in batch_ids:
+            self._announce(batch_id, name)
+        self._flush(self.names.registry)
+
+    def _announce(self, batch_id: int, name: str | None) -> None:
         announcement = Announcement(
             batch_id=batch_id, topic=self.names.of_batch(batch_id), name=name, created_at=datetime.now(UTC)
         )
         value = encode_announcement(announcement)
         self._producer.produce(self.names.registry, key=registry_key(batch_id), value=value)
-        self._flush(self.names.registry)
 
     def read(self, topic: str, *, at_least: int = 0, partitions: int = 1) -> list[Record]:
         """Every record of a topic, as soon as there are `at_least` so many; fails when they do not come."""

@@ -1,0 +1,109 @@
+"""Projectors come and go under load: the batches spread evenly over those there are, and every event counts once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from headway_events import Event
+
+from infra.local.kafka import KafkaBroker
+from support.batches import batch_events
+from support.eventually import eventually
+from support.metrics import metric
+from support.programs import Program
+from support.tables import Tables, expected
+from support.topics import Topics
+
+KNOWN = 2000
+LIVE = 200
+NEW = 20
+PROJECTORS = 4
+FILES = 20  # of each live batch in each round of writing
+UNEVEN = 0.2  # of an even share
+PAUSE_S = 0.2
+CATCH_UP_S = 60.0
+
+
+@asynccontextmanager
+async def written_meanwhile(topics: Topics, batch_ids: Sequence[int]) -> AsyncIterator[None]:
+    """Batches that go on being written, a few at a time, until the block ends."""
+    ended = False
+
+    async def write() -> None:
+        number = 0
+        while not ended:
+            some = [batch_ids[(number + step) % len(batch_ids)] for step in range(10)]
+            events: list[Event] = [event for one in some for event in batch_events(one, FILES, failed=1)]
+            await asyncio.to_thread(topics.write_events, events)
+            number += len(some)
+            await asyncio.sleep(PAUSE_S)
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        ended = True
+        await writing
+
+
+def owned(projectors: Sequence[Program]) -> list[int]:
+    """How many batches each of these projectors owns."""
+    return [round(metric(projector, "headway_projector_owned_batches") or 0) for projector in projectors]
+
+
+def is_even(shares: Sequence[int]) -> bool:
+    """Whether these shares are all the batches, each at most a fifth from an even one."""
+    even = KNOWN / len(shares)
+    return sum(shares) == KNOWN and all(abs(share - even) <= UNEVEN * even for share in shares)
+
+
+@pytest.mark.timeout(300)
+async def test_two_thousand_batches_spread_evenly_as_projectors_come_and_go_and_are_counted_right(
+    own_kafka: KafkaBroker, make_projector: Callable[..., Program], topics: Topics, tables: Tables
+) -> None:
+    known = range(1, KNOWN + 1)  # where a batch belongs follows from its number: the same in every run of this test
+    topics.create_all(known)
+    topics.announce_all(known)
+    live = list(known[:: KNOWN // LIVE])
+    projectors: list[Program] = []
+    async with written_meanwhile(topics, live):
+        for _ in range(PROJECTORS):
+            projectors.append(make_projector())
+            projectors[-1].run()
+            await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
+        while len(projectors) > 1:
+            projectors.pop(0).stop()
+            await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
+    for one in live:
+        records = await asyncio.to_thread(topics.read, topics.names.of_batch(one), at_least=1)
+        await tables.wait_for(one, len(records), within_s=CATCH_UP_S)
+        assert await tables.of_batch(one) == expected(one, records)
+
+
+async def test_a_new_batch_moves_no_other_to_another_projector(
+    make_projector: Callable[..., Program], topics: Topics, tables: Tables
+) -> None:
+    projectors = [make_projector() for _ in range(2)]
+    for projector in projectors:
+        projector.run()
+    old, new = range(1, 101), range(101, 101 + NEW)
+    topics.create_all(old)
+    topics.announce_all(old)
+    await eventually(lambda: owned(projectors), lambda shares: sum(shares) == len(old))
+
+    def rebalances() -> list[float | None]:
+        return [metric(projector, "headway_projector_rebalances_total") for projector in projectors]
+
+    before, shares = rebalances(), owned(projectors)
+    async with written_meanwhile(topics, old):
+        for one in new:
+            topics.create(one)
+            topics.announce(one)
+            topics.write_events(batch_events(one, 3))
+            await tables.wait_for(one, 6)
+    await eventually(lambda: owned(projectors), lambda now: sum(now) == len(old) + len(new))
+    assert rebalances() == before
+    assert all(now >= then for now, then in zip(owned(projectors), shares, strict=True))
