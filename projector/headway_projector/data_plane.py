@@ -32,6 +32,7 @@ from headway_projector.poll import (
     Decoded,
     RawRecord,
     decode_records,
+    is_worth_loading,
     project,
     remember_outcomes,
     unknown_files,
@@ -162,11 +163,17 @@ class DataPlane:
             if wanted:
                 await self._finish_commit()  # the tables must have all that is folded before they are asked
             for stage, names in wanted.items():
-                look_up = functools.partial(self._store.outcomes, memory, stage, names)
-                remember_outcomes(memory, stage, await self._until_done("PostgreSQL", look_up))
+                await self._look_up(memory, stage, names)
             if some.first_offset < self._careful.get(memory.batch_id, 0):
                 storable.update(await self._look_closer(some))
         return await self._in_thread(self._project, decoded, storable)
+
+    async def _look_up(self, memory: BatchMemory, stage: str, names: Collection[str]) -> None:
+        """Step 2: remember how these files of a stage stand, or all files of its run."""
+        whole = is_worth_loading(memory.stages[stage], len(names), self._settings.remembered_files // 2)
+        look_up = functools.partial(self._store.outcomes, memory, stage, None if whole else names)
+        remember_outcomes(memory, stage, await self._until_done("PostgreSQL", look_up))
+        memory.stages[stage].complete = whole
 
     def _decode(self, records: Records) -> list[tuple[BatchMemory, Decoded]]:
         now = time.monotonic()

@@ -129,19 +129,19 @@ class Store:
             )
         return list(memories.values())
 
-    async def outcomes(self, memory: BatchMemory, stage: str, file_names: Collection[str]) -> list[tuple[str, str]]:
-        """The outcome of those files of a stage's current run that have one."""
+    async def outcomes(
+        self, memory: BatchMemory, stage: str, file_names: Collection[str] | None
+    ) -> list[tuple[str, str]]:
+        """The outcome of those files (None: of all) of a stage's current run that have one."""
+        run = {
+            "log_week": memory.log_week, "batch_id": memory.batch_id, "stage": stage,
+            "run": memory.stages[stage].state.run,
+        }  # fmt: skip
         async with self._pool.acquire() as connection:
-            rows = await _rows(
-                _queries.outcomes_of_files(
-                    connection,
-                    log_week=memory.log_week,
-                    batch_id=memory.batch_id,
-                    stage=stage,
-                    run=memory.stages[stage].state.run,
-                    file_names=list(file_names),
-                )
-            )
+            if file_names is None:
+                rows = await _rows(_queries.outcomes_of_run(connection, **run))
+            else:
+                rows = await _rows(_queries.outcomes_of_files(connection, **run, file_names=list(file_names)))
         return [(row["filename"], row["outcome"]) for row in rows]
 
     async def commit(self, projections: Sequence[BatchProjection]) -> None:

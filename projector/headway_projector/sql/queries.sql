@@ -43,6 +43,11 @@ SELECT fileName, outcome FROM fileOutcome
 WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :run
   AND fileName = ANY(:file_names::text[]);
 
+-- name: outcomes_of_run
+-- How every file stands in this run.
+SELECT fileName, outcome FROM fileOutcome
+WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :run;
+
 -- name: lock_positions
 -- The offsets at which these batches stand, locked until the transaction ends, in an order that cannot deadlock.
 SELECT batchId, nextOffset FROM batch WHERE batchId = ANY(:batch_ids::bigint[]) ORDER BY batchId FOR UPDATE;

@@ -65,18 +65,20 @@ async def test_two_thousand_batches_spread_evenly_as_projectors_come_and_go_and_
     own_kafka: KafkaBroker, make_projector: Callable[..., Program], topics: Topics, tables: Tables
 ) -> None:
     known = range(1, KNOWN + 1)  # where a batch belongs follows from its number: the same in every run of this test
+    live = list(known[:: KNOWN // LIVE])
+    projectors = [make_projector()]
+    projectors[0].run()  # it makes the registry
     topics.create_all(known)
     topics.announce_all(known)
-    live = list(known[:: KNOWN // LIVE])
-    projectors: list[Program] = []
     async with written_meanwhile(topics, live):
-        for _ in range(PROJECTORS):
+        while len(projectors) < PROJECTORS:
+            await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
             projectors.append(make_projector())
             projectors[-1].run()
-            await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
         while len(projectors) > 1:
-            projectors.pop(0).stop()
             await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
+            projectors.pop(0).stop()
+        await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
     for one in live:
         records = await asyncio.to_thread(topics.read, topics.names.of_batch(one), at_least=1)
         await tables.wait_for(one, len(records), within_s=CATCH_UP_S)

@@ -8,13 +8,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import msgspec
 import pytest
 from headway_events import BatchComplete, Event, FileComplete, StageComplete, StageStart, encode, fold_batch
-from headway_events.fold import BatchState
+from headway_events.fold import BatchState, StageState, Status
 from headway_projector.copy import storable
 from headway_projector.poll import (
     BatchMemory,
     BatchProjection,
     RawRecord,
+    StageMemory,
     decode_records,
+    is_worth_loading,
     project,
     remember_outcomes,
     unknown_files,
@@ -62,9 +64,13 @@ class TablesInMemory:
             self.runs[row.stage, row.run] = row[4:]
         self.log += [int(line.split("\t")[11]) for line in part.log_rows.splitlines()]
 
-    def look_up(self, memory: BatchMemory, stage: str, names: set[str]) -> Iterator[tuple[str, str]]:
+    def look_up(self, memory: BatchMemory, stage: str, names: set[str] | None) -> Iterator[tuple[str, str]]:
         run = memory.stages[stage].state.run
-        return ((name, self.outcomes[stage, run, name]) for name in names if (stage, run, name) in self.outcomes)
+        return (
+            (file, outcome)
+            for (of_stage, of_run, file), outcome in self.outcomes.items()
+            if (of_stage, of_run) == (stage, run) and (names is None or file in names)
+        )
 
 
 @given(history=histories(), data=st.data())
@@ -77,7 +83,9 @@ def test_polls_of_any_size_with_anything_forgotten_between_write_the_straight_fo
         end = data.draw(st.integers(position + 1, len(history)))
         decoded = decode_records(BATCH_ID, records(history[position:end], position))
         for stage, names in unknown_files(remembered, decoded).items():
-            remember_outcomes(remembered, stage, tables.look_up(remembered, stage, names))
+            whole = is_worth_loading(remembered.stages[stage], len(names), most_files=10)
+            remember_outcomes(remembered, stage, tables.look_up(remembered, stage, None if whole else names))
+            remembered.stages[stage].complete = whole
         part = project(remembered, decoded)
         assert (part.expected_offset, part.batch.next_offset) == (position, end)
         tables.write(part)
@@ -102,6 +110,15 @@ def test_polls_of_any_size_with_anything_forgotten_between_write_the_straight_fo
         for run in runs
         for name, outcome in run.outcomes.items()
     }
+
+
+def test_a_run_taken_over_in_the_middle_is_loaded_once_enough_of_it_was_looked_up() -> None:
+    state = StageState(run=1, status=Status.PROCESSING, attempts=1000, processed=900, errors=0)
+    stage = StageMemory(state=state, first_offset=0, complete=False)
+    assert not is_worth_loading(stage, 100, most_files=10_000)
+    assert not is_worth_loading(stage, 100, most_files=10_000)
+    assert is_worth_loading(stage, 100, most_files=10_000)
+    assert not is_worth_loading(stage, 100_000, most_files=899)
 
 
 def test_a_record_that_is_no_event_is_refused_and_its_offset_passed() -> None:
