@@ -99,12 +99,20 @@ class KafkaBroker(Service):
 class KafkaCluster:
     """Several brokers on one machine: what is lost when one of them is killed?"""
 
-    def __init__(self, directory: Path, *, jars: Path, ports: Sequence[tuple[int, int]], tied: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        jars: Path,
+        ports: Sequence[tuple[int, int]],
+        settings: Mapping[str, str] | None = None,
+        tied: bool = False,
+    ) -> None:
         """Describe a cluster with a (client, controller) pair of ports for each broker."""
         voters = {node: controller_port for node, (_, controller_port) in enumerate(ports, start=1)}
         cluster_id = _new_cluster_id()
         replicas = str(min(3, len(ports)))
-        settings = {
+        replicated = {
             "default.replication.factor": replicas,
             "min.insync.replicas": str(max(1, int(replicas) - 1)),
             "offsets.topic.replication.factor": replicas,
@@ -114,7 +122,7 @@ class KafkaCluster:
         self.brokers = [
             KafkaBroker(
                 directory / f"broker-{node}", jars=jars, port=port, controller_port=controller_port, node_id=node,
-                voters=voters, cluster_id=cluster_id, settings=settings, tied=tied,
+                voters=voters, cluster_id=cluster_id, settings={**replicated, **(settings or {})}, tied=tied,
             )
             for node, (port, controller_port) in enumerate(ports, start=1)
         ]  # fmt: skip

@@ -92,7 +92,9 @@ def local_kafka(directory: Path, settings: Mapping[str, str] | None = None) -> I
 def local_cluster(directory: Path, brokers: int = 3) -> Iterator[KafkaCluster]:
     """Several brokers on free ports."""
     ports = [(free_port(), free_port()) for _ in range(brokers)]
-    cluster = KafkaCluster(directory / "cluster", jars=tools.kafka_jars(JARS), ports=ports, tied=True)
+    cluster = KafkaCluster(
+        directory / "cluster", jars=tools.kafka_jars(JARS), ports=ports, settings=QUICK_RETURN, tied=True
+    )
     try:
         cluster.start()
         yield cluster

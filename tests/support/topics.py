@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata
 from headway_events import Announcement, Event, TopicNames, encode, encode_announcement, key, registry_key
 from headway_events.topics import BATCH_TOPIC_CONFIG
 
@@ -44,10 +44,11 @@ class Topics:
             }
         )
 
-    def create(self, batch_id: int) -> str:
+    def create(self, batch_id: int, *, replicas: int = 1) -> str:
         """Create a batch's topic, and wait until clients find it; its name."""
         topic = self.names.of_batch(batch_id)
-        self.admin.create_topics([NewTopic(topic, 1, 1, config=BATCH_TOPIC_CONFIG)])[topic].result(timeout=TIMEOUT_S)
+        new = NewTopic(topic, 1, replicas, config=BATCH_TOPIC_CONFIG)
+        self.admin.create_topics([new])[topic].result(timeout=TIMEOUT_S)
         while not self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions:
             time.sleep(0.01)  # made, but the broker that answers clients has not heard of it yet
         return topic
@@ -61,6 +62,17 @@ class Topics:
         wanted = {topic.topic for topic in topics}
         while not wanted <= self.admin.list_topics(timeout=TIMEOUT_S).topics.keys():
             time.sleep(0.05)
+
+    def leader(self, topic: str) -> int:
+        """The broker that leads a topic's partition; -1 while there is none."""
+        return self._partition(topic).leader
+
+    def in_sync(self, topic: str) -> int:
+        """How many replicas of a topic's partition are in sync."""
+        return len(self._partition(topic).isrs)
+
+    def _partition(self, topic: str) -> PartitionMetadata:
+        return self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions[0]
 
     def delete(self, topic: str) -> None:
         """Delete a topic."""
