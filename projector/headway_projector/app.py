@@ -13,12 +13,17 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from headway_projector import health as health_module
+from headway_projector.batch_topics import BatchTopics
 from headway_projector.control_plane import ControlPlane
 from headway_projector.data_plane import AWAY, DataPlane
 from headway_projector.dead_letters import DeadLetters, make_topics
 from headway_projector.errors import ProjectorError
 from headway_projector.health import Health
+from headway_projector.identity import TopicIdentity
+from headway_projector.janitor import Janitor
+from headway_projector.lifecycle_store import LifecycleStore
 from headway_projector.migrate import migrate
+from headway_projector.ownership import owned
 from headway_projector.reader import Reader
 from headway_projector.reconcile import Reconciler
 from headway_projector.settings import Settings
@@ -66,6 +71,7 @@ class _Parts(NamedTuple):
     control_plane: ControlPlane
     project: asyncio.Task[None]
     reconcile: asyncio.Task[None]
+    tidy_up: asyncio.Task[None]
 
 
 async def _start(settings: Settings, health: Health) -> _Parts:
@@ -78,7 +84,9 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     )
     store = await _until_there(health, "PostgreSQL", lambda: Store.connect(settings.database_url))
     letters = DeadLetters(settings.bootstrap, settings.names.dead_letters)
-    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health)
+    lifecycle_store, topics = LifecycleStore(store), BatchTopics(settings.bootstrap, settings.names)
+    identity = TopicIdentity(lifecycle_store, topics)
+    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health, identity)
     control_plane = ControlPlane(settings)
     reconciler = Reconciler(
         admin=AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2}),
@@ -89,15 +97,23 @@ async def _start(settings: Settings, health: Health) -> _Parts:
         data_plane=data_plane,
         health=health,
     )
+    janitor = Janitor(
+        settings,
+        store=lifecycle_store,
+        topics=topics,
+        owned=lambda batch_ids: owned(batch_ids, assigned=control_plane.assigned(), partitions=partitions),
+        end=data_plane.end,
+    )
     project = asyncio.create_task(data_plane.run())
     reconcile = asyncio.create_task(reconciler.run())
+    tidy_up = asyncio.create_task(janitor.run())
     control_plane.listen(announced=reconciler.announce, reassigned=reconciler.look)
     await control_plane.start()
     health.turned()
     health.running()
     health.watch()
     logger.info("The projector runs", extra={"action": "started", "registry_partitions": partitions})
-    return _Parts(store, data_plane, control_plane, project, reconcile)
+    return _Parts(store, data_plane, control_plane, project, reconcile, tidy_up)
 
 
 async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
@@ -105,7 +121,9 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
     try:
         while not stop_asked.done():
             done, _ = await asyncio.wait(
-                {parts.project, parts.reconcile, stop_asked}, timeout=CRASH_CHECK_S, return_when=asyncio.FIRST_COMPLETED
+                {parts.project, parts.reconcile, parts.tidy_up, stop_asked},
+                timeout=CRASH_CHECK_S,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done - {stop_asked}:
                 task.result()
@@ -118,6 +136,7 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
 
 async def _stop(parts: _Parts) -> None:
     parts.reconcile.cancel()
+    parts.tidy_up.cancel()
     parts.data_plane.stop()
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):

@@ -6,27 +6,25 @@ import io
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
-import aiosql
 import asyncpg
 import msgspec
 from headway_events import Announcement, StageState, Status
 
 from headway_projector.copy import LOG_COLUMNS, OUTCOME_COLUMNS
-from headway_projector.errors import Fenced, NoSuchBatch
+from headway_projector.errors import Fenced, LogDropped, NoSuchBatch
 from headway_projector.poll import BatchMemory, BatchProjection, RawRecord, StageMemory
+from headway_projector.statements import load
+from headway_projector.statements import rows as _rows
 
-CONNECTIONS: Final = 3  # one writes; the others look up and reconcile meanwhile
+CONNECTIONS: Final = 4  # one writes; the others look up, reconcile and tidy up meanwhile
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
 BATCH_COLUMNS: Final = ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at")
 
-_queries: Final[Any] = aiosql.from_path(
-    str(files("headway_projector") / "sql" / "queries.sql"), "asyncpg", mandatory_parameters=False
-)
+_queries: Final = load("queries.sql")
 
 
 class KnownBatch(NamedTuple):
@@ -63,6 +61,12 @@ class Store:
     async def close(self) -> None:
         """Close the pool."""
         await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection, for statements that others have."""
+        async with self._pool.acquire() as connection:
+            yield connection
 
     async def register(self, announcement: Announcement) -> None:
         """Make a batch known; adds name and labels to a batch that is known already."""
@@ -204,7 +208,13 @@ class HeldBatch:
         self.closed: bool = row["closed"]
 
     async def log(self) -> AsyncIterator[list[RawRecord]]:
-        """The events of the raw log, in order, some thousands at a time."""
+        """The events of the raw log, in order, some thousands at a time.
+
+        Raises:
+            LogDropped: the batch was too old to keep them.
+        """
+        if self._row["logdroppedat"] is not None:
+            raise LogDropped(self.batch_id, self._row["logdroppedat"])
         offset = 0
         while rows := await self._ask("logged_records", log_week=self.log_week, first_offset=offset, most=LOG_PAGE):
             yield [
@@ -276,11 +286,6 @@ async def _write_columns(connection: Any, query: str, names: Sequence[str], rows
     if rows:
         columns = zip(*rows, strict=True)
         await getattr(_queries, query)(connection, **dict(zip(names, map(list, columns), strict=True)))
-
-
-async def _rows(query: Any) -> list[asyncpg.Record]:
-    """aiosql gives an awaitable or an asynchronous generator, by version."""
-    return [row async for row in query] if hasattr(query, "__aiter__") else list(await query)
 
 
 def _state(row: asyncpg.Record) -> StageState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,3 +42,11 @@ class Program(Service):
 
     def _health(self) -> str | None:
         return answers(f"{self.url}/healthz")
+
+
+def projector_command(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`headway-projector` with these arguments, run to its end."""
+    program = str(Path(sys.executable).with_name("headway-projector"))
+    return subprocess.run(
+        [program, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )

@@ -17,7 +17,7 @@ SELECT batchId, topic, nextOffset FROM batch;
 
 -- name: batches_at
 -- Where the projection of these batches stands.
-SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek
+SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek, logDroppedAt
 FROM batch WHERE batchId = ANY(:batch_ids::bigint[]);
 
 -- name: current_runs
@@ -92,13 +92,17 @@ ON CONFLICT DO NOTHING;
 SELECT :response::jsonb IS NOT NULL;
 
 -- name: reset_batch!
--- Forget all that was projected of a batch, so that it can be projected again from the log.
+-- Forget all that was projected of a batch, whichever topic it was, so that its topic can be projected from the
+-- beginning. If its week's log was dropped, it goes to this week's, which is always there (ensure_log_weeks).
 WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      b AS (DELETE FROM fileOutcome WHERE batchId = :batch_id),
      c AS (DELETE FROM batchExecutionLog WHERE batchId = :batch_id),
      d AS (DELETE FROM deadLetter WHERE batchId = :batch_id),
      e AS (DELETE FROM offsetGap WHERE batchId = :batch_id)
-UPDATE batch SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL
+UPDATE batch
+SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
+    topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL,
+    logWeek = CASE WHEN logDroppedAt IS NULL THEN logWeek ELSE date_trunc('week', now() AT TIME ZONE 'UTC')::date END
 WHERE batchId = :batch_id;
 
 -- name: logged_records

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from support.batches import batch_events
-from support.programs import Program
+from support.programs import Program, projector_command
 from support.tables import Tables, expected
 from support.topics import Topics
 
 FILE = '{"eventType":"%s","batchId":%d,"stage":"%s","fileName":"%d.wav"}'
 START = '{"eventType":"stage_start","batchId":%d,"stage":"%s","totalFiles":50}'
 EVENTS = 12_000  # more than two pages of the log
-
-
-def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`headway-projector` with these arguments, run to its end."""
-    program = str(Path(sys.executable).with_name("headway-projector"))
-    return subprocess.run(
-        [program, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.fixture
@@ -49,17 +38,17 @@ async def test_damaged_counts_are_named_by_verify_and_mended_by_rebuild(
     projected: int, topics: Topics, tables: Tables, environment: dict[str, str]
 ) -> None:
     before = await tables.of_batch(projected)
-    assert command(environment, "verify", str(projected)).returncode == 0
+    assert projector_command(environment, "verify", str(projected)).returncode == 0
     await tables.connection.execute("UPDATE stageProgress SET processed = processed + 1 WHERE stage = 'd' AND run = 1")
     await tables.connection.execute("DELETE FROM fileOutcome WHERE stage = 'e' AND run = 1 AND fileName = '5.wav'")
     await tables.connection.execute("DELETE FROM batchExecutionLog WHERE topicOffset = 0")
-    found = command(environment, "verify", str(projected))
+    found = projector_command(environment, "verify", str(projected))
     assert found.returncode == 1
     assert "run ('d', 1)" in found.stdout
     assert "file ('e', 1, '5.wav')" in found.stdout
     assert f"{EVENTS} projected, but {EVENTS - 1} in the log" in found.stdout
 
-    assert command(environment, "rebuild", str(projected), "--from-topic").returncode == 0
+    assert projector_command(environment, "rebuild", str(projected), "--from-topic").returncode == 0
     await tables.wait_for(projected, EVENTS)
     assert (
         await tables.of_batch(projected) == before == expected(projected, topics.read(topics.names.of_batch(projected)))
@@ -73,12 +62,12 @@ async def test_a_batch_without_a_topic_is_rebuilt_from_its_raw_log(
     topics.delete(topics.names.of_batch(projected))
     await tables.connection.execute("UPDATE stageProgress SET errors = 99999, status = 'complete'")
     await tables.connection.execute("UPDATE fileOutcome SET outcome = 'error'")
-    refused = command(environment, "rebuild", str(projected), "--from-topic")
+    refused = projector_command(environment, "rebuild", str(projected), "--from-topic")
     assert refused.returncode == 1
     assert "rebuild without --from-topic" in refused.stderr
-    assert command(environment, "rebuild", str(projected)).returncode == 0
+    assert projector_command(environment, "rebuild", str(projected)).returncode == 0
     assert await tables.of_batch(projected) == before
-    assert command(environment, "verify", str(projected)).returncode == 0
+    assert projector_command(environment, "verify", str(projected)).returncode == 0
 
 
 async def test_a_batch_rebuilt_while_it_is_written_goes_on_from_the_right_counts(
@@ -86,7 +75,7 @@ async def test_a_batch_rebuilt_while_it_is_written_goes_on_from_the_right_counts
 ) -> None:
     for _ in range(3):
         topics.write_events(batch_events(projected, 100, failed=3, stage="d"))
-        assert command(environment, "rebuild", str(projected)).returncode == 0
+        assert projector_command(environment, "rebuild", str(projected)).returncode == 0
     records = topics.read(topics.names.of_batch(projected), at_least=EVENTS + 3 * 103)
     await tables.wait_for(projected, len(records))
     assert await tables.of_batch(projected) == expected(projected, records)
@@ -94,6 +83,6 @@ async def test_a_batch_rebuilt_while_it_is_written_goes_on_from_the_right_counts
 
 def test_a_batch_that_is_not_in_the_tables_is_named(projector: Program, environment: dict[str, str]) -> None:
     for name in ("rebuild", "verify"):
-        found = command(environment, name, "404")
+        found = projector_command(environment, name, "404")
         assert found.returncode == 1
         assert "Batch 404 is not in the tables" in found.stderr
