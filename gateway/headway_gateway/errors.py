@@ -7,6 +7,7 @@ HeadwayError
         ├── InvalidParameter   400
         ├── UnknownHost        403
         ├── NoSuchBatch        404
+        ├── LogDropped         410
         ├── KafkaAway          503
         └── DatabaseAway       503
 """
@@ -62,6 +63,19 @@ class NoSuchBatch(RequestError):
 
     def __init__(self, batch_id: int) -> None:
         super().__init__(f"There is no batch {batch_id}, neither as a topic nor in the tables")
+        self.batch_id = batch_id
+
+
+class LogDropped(RequestError):
+    """The events of the batch are not kept any more; its counts are."""
+
+    status = 410
+
+    def __init__(self, batch_id: int) -> None:
+        super().__init__(
+            f"The events of batch {batch_id} are not kept any more; its counts are: ask for /api/batches/{batch_id},"
+            " or stream with from=snapshot"
+        )
         self.batch_id = batch_id
 
 

@@ -1,12 +1,14 @@
 -- Every statement of the gateway. Only the projector's views are read.
 
 -- name: batch_overview^
-SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters
+SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+       archivedAt, logDroppedAt, problem
 FROM batchOverview WHERE batchId = :batch_id;
 
 -- name: batch_page
 -- Batches, newest first, after a given one; `pattern` is matched with the name and the id.
-SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters
+SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+       archivedAt, logDroppedAt, problem
 FROM batchOverview
 WHERE (createdAt, batchId) < (:created_before::timestamptz, :batch_before::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)

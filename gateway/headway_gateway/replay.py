@@ -19,10 +19,12 @@ from headway_gateway.topic_feed import FeedHub, TopicFeed
 class Replay:
     """A batch's events, from `first` to `end`, which grows while the topic does."""
 
-    def __init__(self, feed: TopicFeed | None, archive: Archive | None) -> None:
+    def __init__(self, feed: TopicFeed | None, archive: Archive | None, *, dropped: bool = False) -> None:
         assert feed is not None or archive is not None
         self._feed = feed
         self._archive = archive
+        self.dropped = dropped
+        """Whether no event of it is kept any more: it can be read from its end only."""
 
     @property
     def topic(self) -> str | None:
@@ -91,7 +93,8 @@ async def replay(batch_id: int, hub: FeedHub, store: Store) -> AsyncIterator[Rep
             overview = await store.batch(batch_id)
             if overview is None:
                 raise NoSuchBatch(batch_id)
-            yield Replay(None, Archive(store, batch_id, overview["nextoffset"]))
+            archive = Archive(store, batch_id, overview["nextoffset"])
+            yield Replay(None, archive, dropped=overview["logdroppedat"] is not None)
         else:
             yield Replay(feed, await _archive_before(feed, batch_id, store) if feed.first else None)
 
@@ -102,6 +105,6 @@ async def _archive_before(feed: TopicFeed, batch_id: int, store: Store) -> Archi
         overview = await store.batch(batch_id)
     except DatabaseAway:
         return None
-    if overview is None or overview["nextoffset"] < feed.first:
+    if overview is None or overview["nextoffset"] < feed.first or overview["logdroppedat"] is not None:
         return None
     return Archive(store, batch_id, feed.first)

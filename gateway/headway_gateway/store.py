@@ -33,6 +33,7 @@ AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,  # no projector has made the tables yet
+    asyncpg.UndefinedColumnError,  # the projectors are of an older version than this gateway, which is about to change
 )
 
 

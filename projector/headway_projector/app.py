@@ -19,7 +19,11 @@ from headway_projector.data_plane import AWAY, DataPlane
 from headway_projector.dead_letters import DeadLetters, make_topics
 from headway_projector.errors import ProjectorError
 from headway_projector.health import Health
+from headway_projector.identity import TopicIdentity
+from headway_projector.janitor import Janitor
+from headway_projector.lifecycle_store import LifecycleStore
 from headway_projector.migrate import migrate
+from headway_projector.ownership import owned
 from headway_projector.reader import Reader
 from headway_projector.reconcile import Reconciler
 from headway_projector.settings import Settings
@@ -73,6 +77,7 @@ class _Parts(NamedTuple):
     control_plane: ControlPlane
     project: asyncio.Task[None]
     reconcile: asyncio.Task[None]
+    tidy_up: asyncio.Task[None]
 
 
 async def _start(settings: Settings, health: Health) -> _Parts:
@@ -85,10 +90,12 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     )
     store = await _until_there(health, "PostgreSQL", lambda: Store.connect(settings.database_url))
     letters = DeadLetters(settings.bootstrap, settings.names.dead_letters)
-    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health)
+    lifecycle_store, topics = LifecycleStore(store), Topics(settings.bootstrap, settings.names)
+    identity = TopicIdentity(lifecycle_store, topics)
+    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health, identity)
     control_plane = ControlPlane(settings)
     reconciler = Reconciler(
-        topics=Topics(settings.bootstrap, settings.names),
+        topics=topics,
         names=settings.names,
         partitions=partitions,
         assigned=control_plane.assigned,
@@ -97,8 +104,16 @@ async def _start(settings: Settings, health: Health) -> _Parts:
         health=health,
         rest_after_s=settings.rest_after_s,
     )
+    janitor = Janitor(
+        settings,
+        store=lifecycle_store,
+        topics=topics,
+        owned=lambda batch_ids: owned(batch_ids, assigned=control_plane.assigned(), partitions=partitions),
+        end=data_plane.end,
+    )
     project = asyncio.create_task(data_plane.run())
     reconcile = asyncio.create_task(reconciler.run())
+    tidy_up = asyncio.create_task(janitor.run())
 
     def reassigned() -> None:
         health.rebalances.inc()
@@ -110,7 +125,7 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     health.running()
     health.watch()
     logger.info("The projector runs", extra={"action": "started", "registry_partitions": partitions})
-    return _Parts(store, data_plane, control_plane, project, reconcile)
+    return _Parts(store, data_plane, control_plane, project, reconcile, tidy_up)
 
 
 async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
@@ -118,7 +133,9 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
     try:
         while not stop_asked.done():
             done, _ = await asyncio.wait(
-                {parts.project, parts.reconcile, stop_asked}, timeout=CRASH_CHECK_S, return_when=asyncio.FIRST_COMPLETED
+                {parts.project, parts.reconcile, parts.tidy_up, stop_asked},
+                timeout=CRASH_CHECK_S,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done - {stop_asked}:
                 task.result()
@@ -131,6 +148,7 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
 
 async def _stop(parts: _Parts) -> None:
     parts.reconcile.cancel()
+    parts.tidy_up.cancel()
     parts.data_plane.stop()
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):

@@ -25,6 +25,7 @@ from headway_projector.copy import storable
 from headway_projector.dead_letters import DeadLetters
 from headway_projector.errors import Fenced
 from headway_projector.health import Health
+from headway_projector.identity import TopicIdentity
 from headway_projector.lag import Standing
 from headway_projector.poll import (
     BatchMemory,
@@ -73,12 +74,21 @@ Parts: TypeAlias = list[tuple[BatchMemory, BatchProjection]]
 class DataPlane:
     """The batches that this process reads, and the loop that projects them."""
 
-    def __init__(self, settings: Settings, store: Store, reader: Reader, letters: DeadLetters, health: Health) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        reader: Reader,
+        letters: DeadLetters,
+        health: Health,
+        identity: TopicIdentity,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._reader = reader
         self._letters = letters
         self._health = health
+        self._identity = identity
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="poll")
         self._memories: dict[str, BatchMemory] = {}  # by topic; what is here is being read
         self._careful: dict[int, int] = {}  # by batch, the offset up to which each response is looked at
@@ -102,8 +112,10 @@ class DataPlane:
         }
 
     async def begin(self, batch_ids: Collection[int]) -> None:
-        """Read these batches, from where the tables have them."""
+        """Read these batches, from where the tables have them, unless their topics are others than those projected."""
         new = set(batch_ids) - self.batch_ids
+        if new:
+            new = await self._identity.admitted(new)
         if not new:
             return
         for memory in await self._until_done("PostgreSQL", lambda: self._store.load(new)):
@@ -136,7 +148,7 @@ class DataPlane:
         """Project until `stop`."""
         while not self._stopping:
             polled = await self._in_thread(self._reader.poll, self._settings.poll_records)
-            parts = await self._prepare(polled.records)
+            parts = await self._still_the_same(await self._prepare(polled.records))
             await self._finish_commit()
             self._health.turned()
             current = [(memory, part) for memory, part in parts if self._is_read(memory)]
@@ -213,6 +225,15 @@ class DataPlane:
             await self._until_done("Kafka", lambda: asyncio.to_thread(self._letters.write, letters))
         await self._write(parts)
 
+    async def _still_the_same(self, parts: Parts) -> Parts:
+        """The parts whose records came from the topics that were admitted. The others' batches begin again."""
+        if not parts:
+            return parts
+        topics = [memory.topic for memory, _ in parts]
+        changed = await self._until_done("Kafka", lambda: self._identity.changed(topics))
+        self._forget_all([memory for memory, _ in parts if memory.topic in changed])
+        return [(memory, part) for memory, part in parts if memory.topic not in changed]
+
     async def _write(self, parts: Parts) -> None:
         """One transaction, without the batches that turn out to be fenced."""
         while parts:
@@ -278,7 +299,7 @@ class DataPlane:
         """The topic does not have the offset at which the tables stand: note what is missing and go on after it.
 
         A topic that ends before that offset is another topic of the same name, or has lost its end: nothing of it can
-        be told from what was projected, so it is left alone, and said each time until somebody decides (`rebuild`).
+        be told from what was projected, so it is left alone until somebody decides.
         """
         await self._finish_commit()
         self._forget(memory)
@@ -297,6 +318,9 @@ class DataPlane:
         if memory.position < low:
             skip = functools.partial(self._store.skip, memory.batch_id, memory.position, low, EXPIRED)
             await self._until_done("PostgreSQL", skip)
+        elif memory.position > high:
+            ends_early = functools.partial(self._identity.ends_early, memory.batch_id, high)
+            await self._until_done("PostgreSQL", ends_early)
 
     def _forget(self, memory: BatchMemory) -> None:
         if self._is_read(memory):

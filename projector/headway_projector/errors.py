@@ -5,14 +5,16 @@ HeadwayError
     ├── InvalidSetting        a HEADWAY_* setting cannot be read
     ├── Fenced                another projector has moved these batches on
     ├── NoSuchBatch           a batch is not in the tables
-├── TopicIncomplete       a topic does not hold its batch from the beginning
-├── MigrationFailed       a migration could not be applied
+    ├── LogDropped            a batch's raw log is not kept any more
+    ├── TopicIncomplete       a topic does not hold its batch from the beginning
+    ├── MigrationFailed       a migration could not be applied
     └── NoProgress            the projector is stuck and must be started anew
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from headway_events import HeadwayError
 
@@ -44,6 +46,18 @@ class NoSuchBatch(ProjectorError):
     def __init__(self, batch_id: int) -> None:
         super().__init__(f"Batch {batch_id} is not in the tables")
         self.batch_id = batch_id
+
+
+class LogDropped(ProjectorError):
+    """A batch's raw log and file outcomes are not kept any more; its counts are."""
+
+    def __init__(self, batch_id: int, dropped_at: datetime) -> None:
+        super().__init__(
+            f"The raw log of batch {batch_id} was dropped at {dropped_at:%Y-%m-%d %H:%M} UTC, as"
+            " HEADWAY_PROJECTOR_LOG_KEPT_WEEKS says; its counts stay as they are and cannot be made or checked again"
+        )
+        self.batch_id = batch_id
+        self.dropped_at = dropped_at
 
 
 class TopicIncomplete(ProjectorError):

@@ -91,7 +91,8 @@ class Reconciler:
     async def _round(self) -> None:
         topics = await asyncio.to_thread(self._topics.by_batch)
         committed = self._data_plane.committed()  # before the tables are asked: they may only be further on
-        known = {batch.batch_id: batch.next_offset for batch in await self._store.known_batches()}
+        batches = await self._store.known_batches()
+        known = {batch.batch_id: batch.next_offset for batch in batches}
         mine = self._owned({*topics, *known})
         await self._register({batch_id: topics[batch_id] for batch_id in mine & (topics.keys() - known.keys())})
         reset = {batch_id for batch_id, offset in committed.items() if known.get(batch_id, offset) < offset}
@@ -101,7 +102,8 @@ class Reconciler:
             )
         self._data_plane.end((self._data_plane.batch_ids - mine) | reset)
         self._data_plane.rest(self._rest_after_s)
-        standings = await self._standings({batch_id: topics[batch_id] for batch_id in mine & topics.keys()}, known)
+        readable = mine & topics.keys() - {batch.batch_id for batch in batches if batch.has_problem}
+        standings = await self._standings({batch_id: topics[batch_id] for batch_id in readable}, known)
         self._health.stands(standings)
         await self._data_plane.begin(
             {batch_id for batch_id, standing in standings.items() if standing.end != standing.next_offset}

@@ -36,6 +36,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_REST_AFTER_S: seconds without a record after which a batch is looked at once a second."""
     stuck_after_s: int = 60
     """HEADWAY_PROJECTOR_STUCK_AFTER_S: seconds without progress of a batch that has lag until `/healthz` says so."""
+    topic_kept_s: int = 14 * 24 * 60 * 60
+    """HEADWAY_PROJECTOR_TOPIC_KEPT_S: seconds from a batch's last event until its topic is deleted, if the batch is
+    closed and the raw log has every event; 0 means never. By default as long as topics keep their records (14 days):
+    who reads a topic loses nothing that it would not lose anyway."""
+    log_kept_weeks: int = 0
+    """HEADWAY_PROJECTOR_LOG_KEPT_WEEKS: weeks that the raw log and the file outcomes of finished batches are kept;
+    counts are kept for ever. 0, the default, means for ever: nothing else has them once the topic is deleted."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -62,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             remembered_files=_whole(found, "HEADWAY_PROJECTOR_REMEMBERED_FILES", default.remembered_files),
             rest_after_s=_whole(found, "HEADWAY_PROJECTOR_REST_AFTER_S", default.rest_after_s),
             stuck_after_s=_whole(found, "HEADWAY_PROJECTOR_STUCK_AFTER_S", default.stuck_after_s),
+            topic_kept_s=_whole(found, "HEADWAY_PROJECTOR_TOPIC_KEPT_S", default.topic_kept_s),
+            log_kept_weeks=_whole(found, "HEADWAY_PROJECTOR_LOG_KEPT_WEEKS", default.log_kept_weeks),
         )
 
 

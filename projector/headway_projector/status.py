@@ -26,8 +26,10 @@ class Line(NamedTuple):
 
     @property
     def lag(self) -> int:
-        """Records that are not projected yet."""
-        return 0 if self.end is None else Standing(self.batch.next_offset, self.end).lag
+        """Records that are still to be projected; none of a batch that waits for people."""
+        if self.end is None or self.batch.problem is not None:
+            return 0
+        return Standing(self.batch.next_offset, self.end).lag
 
 
 async def status(store: Store, settings: Settings, *, every_batch: bool) -> str:
@@ -51,6 +53,7 @@ async def status(store: Store, settings: Settings, *, every_batch: bool) -> str:
             "",
             *_table([HEADINGS, *map(_cells, shown)]),
             *([f"... and {len(lines) - len(shown)} more (--all)"] if len(shown) < len(lines) else []),
+            *(f"batch {batch.batch_id}: {batch.problem}" for batch in batches if batch.problem),
             "",
             f"{_plural(len(lines), 'batch', 'batches')}, {sum(line.lag > 0 for line in lines)} behind, "
             f"by {sum(line.lag for line in lines):,} records",
@@ -68,7 +71,7 @@ def _projectors(members: Sequence[GroupMember], batch_ids: Sequence[int], partit
 
 def _cells(line: Line) -> tuple[str, ...]:
     batch = line.batch
-    state = "closed" if batch.closed else "open"
+    state = "problem" if batch.problem else "closed" if batch.closed else "open"
     return (
         str(batch.batch_id), batch.name or "", state if line.end is not None else f"{state}, no topic",
         f"{batch.next_offset:,}", "" if line.end is None else f"{line.end:,}", f"{line.lag:,}",

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
-import aiosql
 import asyncpg
 import msgspec
 from headway_events import Announcement, StageState, Status
 
 from headway_projector.copy import LOG_COLUMNS, OUTCOME_COLUMNS
-from headway_projector.errors import Fenced, NoSuchBatch
+from headway_projector.errors import Fenced, LogDropped, NoSuchBatch
 from headway_projector.poll import BatchMemory, BatchProjection, RawRecord, StageMemory
+from headway_projector.statements import load
+from headway_projector.statements import rows as _rows
 
-CONNECTIONS: Final = 2  # one looks up, one reconciles, beside the one that writes polls
+CONNECTIONS: Final = 3  # look up, reconcile and tidy up, beside the one that writes polls
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
 BATCH_COLUMNS: Final = ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at")
 
-_queries: Final[Any] = aiosql.from_path(
-    str(files("headway_projector") / "sql" / "queries.sql"), "asyncpg", mandatory_parameters=False
-)
+_queries: Final = load("queries.sql")
 
 
 class KnownBatch(NamedTuple):
@@ -34,6 +32,7 @@ class KnownBatch(NamedTuple):
     batch_id: int
     topic: str
     next_offset: int
+    has_problem: bool  # and is not read until people have decided
 
 
 class BatchStanding(NamedTuple):
@@ -46,6 +45,7 @@ class BatchStanding(NamedTuple):
     dead_letters: int
     missing: int  # offsets that were gone before they could be projected
     last_event_at: datetime | None
+    problem: str | None  # why it is not read until people have decided
 
 
 class Store:
@@ -75,6 +75,12 @@ class Store:
         await self._writer.close()
         await self._pool.close()
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection, for statements that others have."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
     async def register(self, announcement: Announcement) -> bool:
         """Make a batch known; adds name and labels to one that is known already. Whether it was not."""
         async with self._pool.acquire() as connection:
@@ -97,7 +103,7 @@ class Store:
         """Every batch in the tables."""
         async with self._pool.acquire() as connection:
             rows = await _rows(_queries.known_batches(connection))
-        return [KnownBatch(row["batchid"], row["topic"], row["nextoffset"]) for row in rows]
+        return [KnownBatch(*row) for row in rows]
 
     async def batch_standings(self) -> list[BatchStanding]:
         """Every batch in the tables, the newest first."""
@@ -221,7 +227,13 @@ class HeldBatch:
         self.closed: bool = row["closed"]
 
     async def log(self) -> AsyncIterator[list[RawRecord]]:
-        """The events of the raw log, in order, some thousands at a time."""
+        """The events of the raw log, in order, some thousands at a time.
+
+        Raises:
+            LogDropped: the batch was too old to keep them.
+        """
+        if self._row["logdroppedat"] is not None:
+            raise LogDropped(self.batch_id, self._row["logdroppedat"])
         offset = 0
         while rows := await self._ask("logged_records", log_week=self.log_week, first_offset=offset, most=LOG_PAGE):
             yield [
@@ -309,11 +321,6 @@ async def _write_columns(connection: Any, query: str, names: Sequence[str], rows
     if rows:
         columns = zip(*rows, strict=True)
         await getattr(_queries, query)(connection, **dict(zip(names, map(list, columns), strict=True)))
-
-
-async def _rows(query: Any) -> list[asyncpg.Record]:
-    """aiosql gives an awaitable or an asynchronous generator, by version."""
-    return [row async for row in query] if hasattr(query, "__aiter__") else list(await query)
 
 
 def _state(row: asyncpg.Record) -> StageState:

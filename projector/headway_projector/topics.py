@@ -1,18 +1,32 @@
-"""What Kafka says of the topics and the group: which there are, where they end, who takes part. Reads no record.
+"""What Kafka says of topics and of the group: which there are, where they end, who takes part. Deletes topics.
 
-Everything here blocks.
+Everything here blocks. No record is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
+from typing import Final, NamedTuple, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from headway_events import TopicNames
 
-KAFKA_TIMEOUT_S: Final = 5.0
+from headway_projector.lifecycle import FoundTopic
+
+TIMEOUT_S: Final = 5.0
+GROUP: Final = 500  # topics described in one question: some 15 ms
+
+_ABSENT: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,  # of one topic: it must not hold up the others of its group
+    }
+)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
 class GroupMember(NamedTuple):
@@ -24,64 +38,68 @@ class GroupMember(NamedTuple):
 
 
 class Topics:
-    """The topics of one installation."""
+    """The topics of one installation, as Kafka has them now. Methods raise KafkaException when it does not answer."""
 
     def __init__(self, bootstrap: str, names: TopicNames) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
         self._names = names
 
     def by_batch(self) -> dict[int, str]:
-        """The batch topics that there are.
-
-        Raises:
-            KafkaException: Kafka does not answer.
-        """
-        metadata = self._admin.list_topics(timeout=KAFKA_TIMEOUT_S)
+        """The batch topics that there are."""
+        metadata = self._admin.list_topics(timeout=TIMEOUT_S)
         found = {self._names.batch_of(topic): topic for topic in metadata.topics}
         return {batch_id: topic for batch_id, topic in found.items() if batch_id is not None}
 
     def ends(self, topics: Collection[str]) -> dict[str, int]:
-        """Of each of these topics, the offset that its next record will have.
-
-        A topic that does not answer, such as one that was deleted a moment ago, is left out.
-
-        Raises:
-            KafkaException: none answers.
-        """
+        """Of each of these topics, the offset that its next record will have. Those that are gone are left out."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(topic, 0): latest for topic in topics}
         if not asked:
             return {}
-        ends: dict[str, int] = {}
-        failed: KafkaException | None = None
-        for partition, future in self._admin.list_offsets(asked, request_timeout=KAFKA_TIMEOUT_S).items():
-            try:
-                ends[partition.topic] = future.result().offset
-            except KafkaException as error:
-                failed = error
-        if failed is not None and not ends:
-            raise failed
-        return ends
+        answers = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,  # the high watermark, below which every record is
+            request_timeout=TIMEOUT_S,
+        )
+        return {partition.topic: found.offset for partition, found in _there(answers)}
+
+    def ids(self, topics: Collection[str]) -> dict[str, str]:
+        """The ids of those of these topics that there are, in base64 as Kafka's own tools print them."""
+        names = list(topics)
+        found = {}
+        for begin in range(0, len(names), GROUP):
+            some = TopicCollection(names[begin : begin + GROUP])
+            described = self._admin.describe_topics(some, request_timeout=TIMEOUT_S)
+            for name, topic in _there(described):
+                # The client writes base64's usual alphabet, Kafka's tools the one for URLs.
+                found[name] = str(topic.topic_id).replace("+", "-").replace("/", "_")
+        return found
+
+    def look(self, topic: str) -> FoundTopic | None:
+        """The topic, or None if it is gone."""
+        topic_id = self.ids([topic]).get(topic)
+        end = self.ends([topic]).get(topic)
+        return None if topic_id is None or end is None else FoundTopic(topic_id, end)
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic, or find it gone."""
+        (deletion,) = self._admin.delete_topics(
+            [topic], request_timeout=TIMEOUT_S, operation_timeout=TIMEOUT_S
+        ).values()
+        try:
+            deletion.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
 
     def registry_partitions(self) -> int:
-        """How many partitions the registry has; 0 without a registry.
-
-        Raises:
-            KafkaException: Kafka does not answer.
-        """
-        return len(
-            self._admin.list_topics(self._names.registry, timeout=KAFKA_TIMEOUT_S)
-            .topics[self._names.registry]
-            .partitions
-        )
+        """How many partitions the registry has; 0 without a registry."""
+        registry = self._names.registry
+        return len(self._admin.list_topics(registry, timeout=TIMEOUT_S).topics[registry].partitions)
 
     def group_members(self, group: str) -> list[GroupMember]:
-        """Who shares the registry in this group; nobody if there is no such group.
-
-        Raises:
-            KafkaException: Kafka does not answer.
-        """
-        described = self._admin.describe_consumer_groups([group], request_timeout=KAFKA_TIMEOUT_S)[group]
+        """Who shares the registry in this group; nobody if there is no such group."""
+        described = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
         try:
             members = described.result().members
         except KafkaException as error:
@@ -100,3 +118,15 @@ class Topics:
             )
             for member in members
         ]
+
+
+def _there(answers: dict[Asked, Future[Answer]]) -> Iterator[tuple[Asked, Answer]]:
+    """The answers about what there is."""
+    for asked, future in answers.items():
+        try:
+            answer = future.result()
+        except KafkaException as error:
+            if error.args[0].code() not in _ABSENT:
+                raise
+        else:
+            yield asked, answer

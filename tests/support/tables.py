@@ -31,6 +31,14 @@ class Tables:
         """Wait until the batch is projected up to an offset."""
         await eventually(lambda: self.next_offset(batch_id), lambda found: found >= offset, within_s=within_s)
 
+    async def overview(self, batch_id: int) -> dict[str, Any]:
+        """The batch's row of batchOverview; empty if the batch is not known."""
+        try:
+            found = await self.connection.fetchrow("SELECT * FROM batchOverview WHERE batchId = $1", batch_id)
+        except asyncpg.UndefinedTableError:
+            return {}
+        return dict(found or {})
+
     async def of_batch(self, batch_id: int) -> dict[str, Any]:
         """Everything the views hold of a batch, in the form of `expected`."""
         runs = await self.connection.fetch("SELECT * FROM stageRun WHERE batchId = $1 ORDER BY stage, run", batch_id)

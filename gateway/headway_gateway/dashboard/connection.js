@@ -19,25 +19,42 @@ const OLDER_EVENTS = 40; // asked for to show 20: checkpoints and heartbeats amo
 /** Follow a batch for as long as the page is open. @param {string} batchId */
 export function follow(batchId) {
   connect(batchId, "snapshot");
-  setInterval(() => {
-    if (!document.hidden && store.state.connection === "live") loadInfo(batchId);
+  setInterval(async () => {
+    const { connection, info } = store.state;
+    if (document.hidden || (connection !== "live" && connection !== "stopped")) return;
+    const before = info.problem;
+    await loadInfo(batchId);
+    if (before !== info.problem) connect(batchId, "snapshot");
   }, INFO_MS);
 }
+
+/** @type {EventSource | null} */
+let current = null;
 
 /** @param {string} batchId @param {"snapshot" | "earliest"} from */
 function connect(batchId, from) {
   const query = new URLSearchParams({ batchId, from });
   const source = new EventSource(`/api/stream?${query}`);
+  current?.close();
+  current = source;
   if (from === "earliest") {
     const notice = "Counted from the first event on, as PostgreSQL does not answer.";
     source.addEventListener("open", () => store.reset(notice), { once: true }); // until then the last numbers stay
   }
   source.addEventListener("open", () => store.setConnection("live"));
-  source.addEventListener("snapshot", (message) => {
+  source.addEventListener("snapshot", async (message) => {
     const snapshot = JSON.parse(message.data);
     store.restart(snapshot);
-    loadInfo(batchId);
-    for (const run of snapshot.stages) loadOlder(batchId, run.stage, snapshot.offset);
+    await loadInfo(batchId);
+    const { problem, logDroppedAt } = store.state.info;
+    if (problem !== null) { // what the stream goes on with is not of the batch that was counted
+      source.close();
+      store.restart(snapshot);
+      store.setConnection("stopped");
+    }
+    if (logDroppedAt === null) {
+      for (const run of snapshot.stages) loadOlder(batchId, run.stage, snapshot.offset);
+    }
   });
   source.addEventListener("reset", (message) => {
     const { reason, from: first } = JSON.parse(message.data);
@@ -75,8 +92,8 @@ async function whatNow(batchId) {
 async function loadInfo(batchId) {
   const response = await fetch(`/api/batches/${batchId}`).catch(() => null);
   if (response?.ok) {
-    const { name, labels, deadLetters, stalledAfterS } = await response.json();
-    store.setInfo({ name, labels, deadLetters, stalledAfterMs: stalledAfterS * 1000 });
+    const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS } = await response.json();
+    store.setInfo({ name, labels, deadLetters, problem, logDroppedAt, stalledAfterMs: stalledAfterS * 1000 });
   }
 }
 

@@ -6,7 +6,18 @@ import { emptyBatch, foldBatch, resume } from "./fold.js";
 /** @typedef {import("./fold.js").BatchState} BatchState */
 /** @typedef {import("./fold.js").BatchEvent} BatchEvent */
 /** @typedef {import("./fold.js").StageState} StageState */
-/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown"} Connection */
+/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown" | "stopped"} Connection */
+
+/**
+ * What the stream does not tell of a batch.
+ *
+ * @typedef {object} BatchInfo
+ * @property {string | null} name
+ * @property {Record<string, string>} labels
+ * @property {number} deadLetters records that are no events
+ * @property {string | null} problem why its topic is not projected any further
+ * @property {string | null} logDroppedAt since when its events are kept no longer
+ */
 
 /**
  * One line of a card's recent events.
@@ -33,8 +44,8 @@ class State {
   connectionSince = Date.now();
   /** What people must know of the numbers shown; empty when all is well. */
   notice = "";
-  /** @type {{name: string | null, labels: Record<string, string>, deadLetters: number}} */
-  info = { name: null, labels: {}, deadLetters: 0 };
+  /** @type {BatchInfo} */
+  info = { name: null, labels: {}, deadLetters: 0, problem: null, logDroppedAt: null };
   stalledAfterMs = 30_000;
 
   /** The current run of each stage: `state.stages.denoise` is {total, processed, errors, status, ...}. */

@@ -13,7 +13,7 @@ from aiohttp import web
 from headway_events import EVENT_TYPES, BatchState, Status, batch_status, decode, percent, status_at
 
 from headway_gateway import position, sse
-from headway_gateway.errors import InvalidParameter, NoSuchBatch
+from headway_gateway.errors import InvalidParameter, LogDropped, NoSuchBatch
 from headway_gateway.keys import HUB, SETTINGS, STORE
 from headway_gateway.store import run_state
 
@@ -69,8 +69,12 @@ async def events(request: web.Request) -> web.Response:
         batch_id, after=after, before=before, stage=_stage(request), event_type=event_type,
         downwards=order == "desc", most=limit + 1,
     )  # fmt: skip
-    if not rows and await store.batch(batch_id) is None and not await request.app[HUB].has_topic(batch_id):
-        raise NoSuchBatch(batch_id)
+    if not rows:
+        overview = await store.batch(batch_id)
+        if overview is None and not await request.app[HUB].has_topic(batch_id):
+            raise NoSuchBatch(batch_id)
+        if overview is not None and overview["logdroppedat"] is not None:
+            raise LogDropped(batch_id)
     page = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -96,6 +100,9 @@ def _batch(request: web.Request, row: asyncpg.Record, runs: list[asyncpg.Record]
         "lastEventAt": row["lasteventat"],
         "closed": row["closed"],
         "deadLetters": row["deadletters"],
+        "archivedAt": row["archivedat"],
+        "logDroppedAt": row["logdroppedat"],
+        "problem": row["problem"],
         "stalledAfterS": request.app[SETTINGS].stalled_after_s,
         "stages": stages,
     }
@@ -103,7 +110,9 @@ def _batch(request: web.Request, row: asyncpg.Record, runs: list[asyncpg.Record]
 
 def _not_projected(batch_id: int) -> dict[str, Any]:
     """A batch that has a topic, of which the tables know nothing yet."""
-    unknown = dict.fromkeys(("name", "createdAt", "firstEventAt", "lastEventAt"))
+    unknown = dict.fromkeys(
+        ("name", "createdAt", "firstEventAt", "lastEventAt", "archivedAt", "logDroppedAt", "problem")
+    )
     counts: dict[str, Any] = {"closed": False, "deadLetters": 0, "stages": [], "nextOffset": 0, "runs": []}
     return {**_address(batch_id), "labels": {}, "status": Status.PENDING, **unknown, **counts}
 

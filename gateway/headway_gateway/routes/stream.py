@@ -16,7 +16,7 @@ from aiohttp import web
 from headway_events import EVENT_TYPES
 
 from headway_gateway import position, sse
-from headway_gateway.errors import InvalidParameter, RequestError
+from headway_gateway.errors import InvalidParameter, LogDropped, RequestError
 from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS
 from headway_gateway.position import After, At, Beginning, Reset, Since, Start
 from headway_gateway.replay import Replay, replay
@@ -60,6 +60,8 @@ async def _prepare(request: web.Request, stack: AsyncExitStack) -> Prepared | No
         start = At(data["offset"])
         preface = sse.message(event="snapshot", data=msgspec.json.encode(data), event_id=data["offset"] - 1)
     begin = await _resolve(request, batch_id, start, sequence)
+    if sequence.dropped and (isinstance(start, Since) or begin != sequence.end):
+        raise LogDropped(batch_id)
     if isinstance(begin, Reset):
         details = {"reason": begin.reason, "requested": begin.requested, "from": begin.offset}
         preface += sse.message(event="reset", data=msgspec.json.encode(details), event_id=begin.offset - 1)

@@ -14,19 +14,19 @@ RETURNING xmax = 0;
 SELECT ensureLogWeek(date_trunc('week', now() AT TIME ZONE 'UTC')::date + days) FROM unnest(ARRAY[0, 7]) AS days;
 
 -- name: known_batches
--- Every batch, its topic and where it stands.
-SELECT batchId, topic, nextOffset FROM batch;
+-- Every batch, its topic, where it stands, and whether it waits for people.
+SELECT batchId, topic, nextOffset, problem IS NOT NULL FROM batch;
 
 -- name: batch_standings
 -- What people ask of every batch, the newest first.
 SELECT batchId, name, closed, nextOffset, deadLetters,
        (SELECT coalesce(sum(toOffset - fromOffset), 0)::bigint FROM offsetGap WHERE offsetGap.batchId = overview.batchId),
-       lastEventAt
+       lastEventAt, problem
 FROM batchOverview AS overview ORDER BY createdAt DESC, batchId DESC;
 
 -- name: batches_at
 -- Where the projection of these batches stands.
-SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek
+SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek, logDroppedAt
 FROM batch WHERE batchId = ANY(:batch_ids::bigint[]);
 
 -- name: current_runs
@@ -106,13 +106,17 @@ ON CONFLICT DO NOTHING;
 SELECT :response::jsonb IS NOT NULL;
 
 -- name: reset_batch!
--- Forget all that was projected of a batch, so that it can be projected again from the log.
+-- Forget all that was projected of a batch, whichever topic it was, so that its topic can be projected from the
+-- beginning. If its week's log was dropped, it goes to this week's, which is always there (ensure_log_weeks).
 WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      b AS (DELETE FROM fileOutcome WHERE batchId = :batch_id),
      c AS (DELETE FROM batchExecutionLog WHERE batchId = :batch_id),
      d AS (DELETE FROM deadLetter WHERE batchId = :batch_id),
      e AS (DELETE FROM offsetGap WHERE batchId = :batch_id)
-UPDATE batch SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL
+UPDATE batch
+SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
+    topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL,
+    logWeek = CASE WHEN logDroppedAt IS NULL THEN logWeek ELSE date_trunc('week', now() AT TIME ZONE 'UTC')::date END
 WHERE batchId = :batch_id;
 
 -- name: logged_records

@@ -14,6 +14,7 @@ const CONNECTION = {
   offline: "Reconnecting, no news since",
   finished: "Finished",
   unknown: "Waiting for this batch to begin",
+  stopped: "Not followed",
 };
 
 export class BatchPage {
@@ -53,8 +54,13 @@ export class BatchPage {
   }
 
   updateNotice() {
-    const refused = state.info.deadLetters;
-    const parts = [state.notice, refused ? `${count(refused)} records of this batch are not events and were not counted.` : ""];
+    const { deadLetters, problem, logDroppedAt } = state.info;
+    const parts = [
+      state.notice,
+      problem ? `Not followed any further. ${problem}` : "",
+      logDroppedAt ? "The events of this batch are not kept any more, its counts are." : "",
+      deadLetters ? `${count(deadLetters)} records of this batch are not events and were not counted.` : "",
+    ];
     setText(this.notice, parts.filter(Boolean).join(" "));
     this.notice.hidden = !this.notice.textContent;
   }
