@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable
 
@@ -50,7 +51,7 @@ async def test_janitors_killed_at_random_moments_lose_nothing_and_leave_nothing_
             await asyncio.sleep(chance.uniform(0, 0.2))
             tidy.kill()
     for one, topic in batches.items():
-        await eventually(lambda topic=topic: there(topics, topic), lambda found: not found)
+        await eventually(functools.partial(there, topics, topic), lambda found: not found)
         assert (await tables.overview(one))["archivedat"] is not None
         assert await tables.of_batch(one) == before[one]
 
@@ -67,6 +68,6 @@ async def test_a_topic_that_a_killed_janitor_noted_and_did_not_delete_is_deleted
     topics.write_events([BatchComplete(batch_id=late)])
     make_projector(**KEPT, HEADWAY_PROJECTOR_APP_ID=f"projector-{batch_id}").run()
     for topic in batches.values():
-        await eventually(lambda topic=topic: there(topics, topic), lambda found: not found)
+        await eventually(functools.partial(there, topics, topic), lambda found: not found)
     assert await tables.next_offset(batch_id) == 6
     assert await tables.next_offset(late) == 7  # the late event was projected before its topic went

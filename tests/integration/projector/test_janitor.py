@@ -11,8 +11,8 @@ from confluent_kafka import TopicPartition
 from headway_events import BatchComplete, StageStart
 
 from support.batches import batch_events
-from support.eventually import eventually
 from support.commands import headway_projector
+from support.eventually import eventually
 from support.programs import Program
 from support.tables import Tables, expected
 from support.topics import Topics

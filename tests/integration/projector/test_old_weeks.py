@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -11,8 +12,8 @@ import asyncpg
 import pytest
 
 from support.batches import batch_events
-from support.eventually import eventually
 from support.commands import headway_projector
+from support.eventually import eventually
 from support.programs import Program
 from support.tables import Tables, expected
 from support.topics import Topics
@@ -155,7 +156,7 @@ async def test_projectors_side_by_side_delete_each_topic_and_drop_each_week_once
         await project(topics, tables, one)
     await age(tables, {one: THIS_WEEK - (4 + number % 3) * timedelta(days=7) for number, one in enumerate(batches)})
     for one in batches:
-        await eventually(lambda one=one: dropped(tables, one), bool)
+        await eventually(functools.partial(dropped, tables, one), bool)
     logs = [projector.log_text() for projector in projectors]
     for action, times in (("topic_deleted", len(batches)), ("week_dropped", 3)):
         assert sum(log.count(f"action='{action}'") for log in logs) == times

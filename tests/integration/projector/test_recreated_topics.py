@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from support.batches import batch_events
-from support.eventually import eventually
 from support.commands import headway_projector
+from support.eventually import eventually
 from support.programs import Program
 from support.tables import Tables, expected
 from support.topics import Topics
