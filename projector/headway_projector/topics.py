@@ -24,6 +24,13 @@ _ABSENT: Final = frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,  # of one topic: it must not hold up the others of its group
     }
 )
+_NO_LEADER: Final = frozenset(
+    {
+        KafkaError._NOENT,  # of none of the topics asked for
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -51,7 +58,10 @@ class Topics:
         return {batch_id: topic for batch_id, topic in found.items() if batch_id is not None}
 
     def ends(self, topics: Collection[str]) -> dict[str, int]:
-        """Of each of these topics, the offset that its next record will have. Those that are gone are left out."""
+        """Of each of these topics, the offset that its next record will have.
+
+        Those that are gone, or have no leader at this moment, are left out.
+        """
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(topic, 0): latest for topic in topics}
         if not asked:
@@ -61,7 +71,7 @@ class Topics:
             isolation_level=IsolationLevel.READ_UNCOMMITTED,  # the high watermark, below which every record is
             request_timeout=TIMEOUT_S,
         )
-        return {partition.topic: found.offset for partition, found in _there(answers)}
+        return {partition.topic: found.offset for partition, found in _there(answers, _ABSENT | _NO_LEADER)}
 
     def ids(self, topics: Collection[str]) -> dict[str, str]:
         """The ids of those of these topics that there are, in base64 as Kafka's own tools print them."""
@@ -70,7 +80,7 @@ class Topics:
         for begin in range(0, len(names), GROUP):
             some = TopicCollection(names[begin : begin + GROUP])
             described = self._admin.describe_topics(some, request_timeout=TIMEOUT_S)
-            for name, topic in _there(described):
+            for name, topic in _there(described, _ABSENT):
                 # The client writes base64's usual alphabet, Kafka's tools the one for URLs.
                 found[name] = str(topic.topic_id).replace("+", "-").replace("/", "_")
         return found
@@ -78,8 +88,12 @@ class Topics:
     def look(self, topic: str) -> FoundTopic | None:
         """The topic, or None if it is gone."""
         topic_id = self.ids([topic]).get(topic)
-        end = self.ends([topic]).get(topic)
-        return None if topic_id is None or end is None else FoundTopic(topic_id, end)
+        if topic_id is None:
+            return None
+        ends = self.ends([topic])
+        if topic not in ends:  # it may have gone just now, or be without a leader: not to be taken for gone
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE, topic))
+        return FoundTopic(topic_id, ends[topic])
 
     def delete(self, topic: str) -> None:
         """Delete a topic, or find it gone."""
@@ -120,13 +134,13 @@ class Topics:
         ]
 
 
-def _there(answers: dict[Asked, Future[Answer]]) -> Iterator[tuple[Asked, Answer]]:
-    """The answers about what there is."""
+def _there(answers: dict[Asked, Future[Answer]], absent: Collection[int]) -> Iterator[tuple[Asked, Answer]]:
+    """The answers about what there is; errors with these codes say that something is not."""
     for asked, future in answers.items():
         try:
             answer = future.result()
         except KafkaException as error:
-            if error.args[0].code() not in _ABSENT:
+            if error.args[0].code() not in absent:
                 raise
         else:
             yield asked, answer
