@@ -8,13 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-from bench import produce, projection, replay
+from bench import latency, produce, projection, replay
 from bench.figures import report
 from bench.results import entries, save
 from bench.stack import bench_stack
 
 BENCHMARKS = {
     "projection": projection.measure,
+    "latency": latency.measure,
     "replay": replay.measure,
     "produce": produce.measure,
 }
