@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import latency, produce, projection, replay
+from bench import catch_up, latency, produce, projection, replay
 from bench.figures import report
 from bench.results import entries, save
 from bench.stack import bench_stack
@@ -16,6 +16,7 @@ from bench.stack import bench_stack
 BENCHMARKS = {
     "projection": projection.measure,
     "latency": latency.measure,
+    "catch_up": catch_up.measure,
     "replay": replay.measure,
     "produce": produce.measure,
 }
