@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import catch_up, latency, produce, projection, replay
+from bench import catch_up, latency, memory, produce, projection, replay
 from bench.figures import report
 from bench.results import entries, save
 from bench.stack import bench_stack
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "projection": projection.measure,
     "latency": latency.measure,
     "catch_up": catch_up.measure,
+    "memory": memory.measure,
     "replay": replay.measure,
     "produce": produce.measure,
 }
