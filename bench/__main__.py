@@ -10,11 +10,13 @@ from pathlib import Path
 
 from bench import catch_up, latency, memory, produce, projection, replay
 from bench.figures import report
+from bench.peers import comparison
 from bench.results import entries, save
 from bench.stack import bench_stack
 
 BENCHMARKS = {
     "projection": projection.measure,
+    "peers": comparison.measure,
     "latency": latency.measure,
     "catch_up": catch_up.measure,
     "memory": memory.measure,
