@@ -26,7 +26,6 @@ STANDSTILL_S = 180.0  # a bad minute is a figure; longer is a failure
 LOG = "batchExecutionLog"
 PROJECTED = "SELECT coalesce(sum(nextOffset), 0)::bigint FROM batch"  # events in the tables
 
-
 Worker: TypeAlias = Callable[[BenchStack, Sequence[int]], AbstractContextManager[Service]]
 
 

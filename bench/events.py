@@ -91,7 +91,7 @@ def batch_records(files: int) -> Iterator[Record]:
 
 def create_topics(stack: BenchStack, topics: Sequence[str]) -> None:
     """Make topics as a batch's are made."""
-    admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap, "log_level": 4})
     for first in range(0, len(topics), TOPICS_A_REQUEST):
         some = topics[first : first + TOPICS_A_REQUEST]
         created = admin.create_topics([NewTopic(topic, 1, 1, config=BATCH_TOPIC_CONFIG) for topic in some])

@@ -154,8 +154,10 @@ def _paced(call: Callable[[int], None], *, then: Callable[[], object]) -> Iterat
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield called
-    thread.join()
+    try:
+        yield called
+    finally:
+        thread.join()
 
 
 def _figure(quantile: int, ours: list[list[float]], bare: list[list[float]]) -> Figure:
