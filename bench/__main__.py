@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import catch_up, latency, memory, produce, projection, replay
+from bench import catch_up, latency, memory, new_batch, produce, projection, replay
 from bench.figures import report
 from bench.peers import comparison
 from bench.results import entries, save
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "projection": projection.measure,
     "peers": comparison.measure,
     "latency": latency.measure,
+    "new_batch": new_batch.measure,
     "catch_up": catch_up.measure,
     "memory": memory.measure,
     "replay": replay.measure,
