@@ -1,32 +1,52 @@
-"""`python -m bench [question ...]`: run the benchmarks on a stack of their own and publish what they measured."""
+"""`python -m bench [benchmark ...]`: measure, each benchmark on servers of its own, and publish what was measured."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import time
 from pathlib import Path
 
-from bench import produce, projection, replay
-from bench.figures import report, save
+from bench import catch_up, latency, memory, new_batch, produce, projection, replay
+from bench.figures import report
+from bench.peers import comparison
+from bench.results import entries, save
 from bench.stack import bench_stack
 
-QUESTIONS = {"projection": projection.measure, "replay": replay.measure, "produce": produce.measure}
+BENCHMARKS = {
+    "projection": projection.measure,
+    "peers": comparison.measure,
+    "latency": latency.measure,
+    "new_batch": new_batch.measure,
+    "catch_up": catch_up.measure,
+    "memory": memory.measure,
+    "replay": replay.measure,
+    "produce": produce.measure,
+}
 RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> int:
-    """Measure the questions asked for (all by default), print the table, write `bench/results.json`."""
+    """Measure the benchmarks asked for (all by default), print the table, bring `bench/results.json` up to date.
+
+    Figures are saved as each benchmark ends; those of benchmarks not asked for stay as they are in the file.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], help="default: all")
+    parser.add_argument("benchmarks", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the JSON goes")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that gigabytes of data go with the servers
     figures = []
-    with bench_stack() as stack:
-        for question in arguments.questions or QUESTIONS:
-            print(f"measuring {question} ...", file=sys.stderr, flush=True)
-            figures += QUESTIONS[question](stack)
+    for name in arguments.benchmarks or BENCHMARKS:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        begin = time.monotonic()
+        with bench_stack() as stack:
+            measured = BENCHMARKS[name](stack)
+        print(f"measured {name} in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+        save(entries(name, measured), BENCHMARKS, arguments.output)
+        figures += measured
     print(report(figures))
-    save(figures, arguments.output)
     return 0
 
 

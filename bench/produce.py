@@ -85,13 +85,5 @@ def _figure(quantile: int, ours: list[list[float]], bare: list[list[float]]) -> 
     def at(rounds: list[list[float]]) -> list[float]:
         return [statistics.quantiles(spent, n=100)[quantile - 1] for spent in rounds]
 
-    mine, limit = at(ours), at(bare)
-    return Figure(
-        question=f"one file_complete, p{quantile}",
-        unit="µs",
-        ours=statistics.median(mine),
-        limit=statistics.median(limit),
-        limit_is="bare confluent-kafka produce of the same bytes",
-        spread=(min(mine), max(mine)),
-        rounds=ROUNDS,
-    )
+    limit_is = "bare confluent-kafka produce of the same bytes"
+    return Figure.of_rounds(f"one file_complete, p{quantile}", "µs", at(ours), at(bare), limit_is)

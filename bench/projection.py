@@ -1,77 +1,64 @@
-"""How many events a second are projected? Beside it: bare COPY of the same raw-log rows into an equal, empty table."""
+"""How many events a second does one projector move from topics to tables, from one batch and from many at once?
+
+Beside the one batch: bare COPY of the same raw-log rows, as they stand in the log, into an equal, empty table with the
+same indexes, in the text format. Ours writes file outcomes, counts and the offset in the same transactions.
+
+Beside the many: the one batch. The same total of events over 500 batches was written at once (the first event of each,
+then the second of each, ...) while the projector was away: what is measured is the projector and not the writer.
+
+The servers are the same, rounds go in turn, and each begins with empty tables: see `backlog.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import random
-import statistics
 import time
 
 import asyncpg
 
-from bench.events import announce, write_batch
-from bench.figures import Figure
+from bench.backlog import LOG, projected_backlog, rate
+from bench.figures import Bound, Figure
 from bench.stack import BenchStack
 
 ROUNDS = 3
-FILES = 200_000
-COMMIT_TIMEOUT_S = 300
+FILES = 490_194  # 500,000 events
+BATCHES = 500
+FILES_OF_MANY = 978  # 1,000 events in each
 
 
 def measure(stack: BenchStack) -> list[Figure]:
-    """Events a second over a batch already written, from its announcement to its last committed offset."""
-    ours, bare = [], []
-    with stack.projector():
-        for _ in range(ROUNDS):
-            batch_id = random.getrandbits(62)
-            count = write_batch(stack.bootstrap, stack.names, batch_id, FILES)
-            begin = time.perf_counter()
-            announce(stack.bootstrap, stack.names, batch_id)
-            asyncio.run(_until_projected(stack.database_url, batch_id, count))
-            ours.append(count / (time.perf_counter() - begin))
-            bare.append(asyncio.run(_copy_rate(stack.database_url, batch_id, count)))
+    """Events a second: one batch beside bare COPY, many batches beside one."""
+    one, bare, many = [], [], []
+    for _ in range(ROUNDS):
+        with stack.apart() as own:
+            one.append(rate(projected_backlog(own, 1, FILES)))
+            bare.append(asyncio.run(_copy_rate(own.database_url)))
+        with stack.apart() as own:
+            many.append(rate(projected_backlog(own, BATCHES, FILES_OF_MANY)))
     return [
-        Figure(
-            question=f"projection of a batch of {FILES:,} files",
-            unit="events/s",
-            ours=statistics.median(ours),
-            limit=statistics.median(bare),
-            limit_is="bare COPY of the same rows, indexes and all",
-            spread=(min(ours), max(ours)),
-            rounds=ROUNDS,
-        )
-    ]
+        Figure.of_rounds(
+            f"projection of a batch of {FILES:,} files", "events/s", one, bare,
+            "bare COPY of the same rows, indexes and all", Bound(ratio_at_least=0.5),
+        ),
+        Figure.of_rounds(
+            f"projection of {BATCHES} batches at once of {FILES_OF_MANY:,} files each", "events/s", many, one,
+            "the one batch", Bound(ratio_at_least=0.8),
+        ),
+    ]  # fmt: skip
 
 
-async def _until_projected(database_url: str, batch_id: int, count: int) -> None:
-    connection = await asyncpg.connect(database_url)
-    try:
-        async with asyncio.timeout(COMMIT_TIMEOUT_S):
-            next_offset = 0
-            while next_offset != count:
-                await asyncio.sleep(0.01)
-                next_offset = await connection.fetchval("SELECT nextOffset FROM batch WHERE batchId = $1", batch_id)
-    finally:
-        await connection.close()
-
-
-async def _copy_rate(database_url: str, batch_id: int, count: int) -> float:
-    """Rows a second of one COPY, in the text format, of the batch's rows as they stand in the log."""
+async def _copy_rate(database_url: str) -> float:
+    """Rows a second of one COPY of the whole log."""
     connection = await asyncpg.connect(database_url)
     try:
         rows = io.BytesIO()
-        await connection.copy_from_query(
-            "SELECT * FROM batchExecutionLog WHERE batchId = $1 ORDER BY topicOffset", batch_id, output=rows
-        )
-        await connection.execute("CREATE TABLE bareCopy (LIKE batchExecutionLog INCLUDING ALL)")
+        await connection.copy_from_query(f"SELECT * FROM {LOG} ORDER BY batchId, topicOffset", output=rows)
+        await connection.execute(f"CREATE TABLE bareCopy (LIKE {LOG} INCLUDING ALL)")
+        await connection.execute("CHECKPOINT")
         rows.seek(0)
         begin = time.perf_counter()
         status = await connection.copy_to_table("barecopy", source=rows)
-        spent = time.perf_counter() - begin
-        await connection.execute("DROP TABLE bareCopy")
-        if status != f"COPY {count}":
-            raise RuntimeError(f"Expected COPY {count}, got {status}")
-        return count / spent
+        return int(status.removeprefix("COPY ")) / (time.perf_counter() - begin)
     finally:
         await connection.close()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import random
 import socket
-import statistics
 import time
 from multiprocessing.connection import Connection
 from typing import NamedTuple
@@ -14,7 +12,8 @@ from typing import NamedTuple
 import uvloop
 from aiohttp import web
 
-from bench.events import write_batch
+from bench.backlog import new_batches
+from bench.events import create_topics, write
 from bench.figures import Figure
 from bench.stack import BenchStack
 
@@ -34,13 +33,14 @@ class Reading(NamedTuple):
 
 def measure(stack: BenchStack) -> list[Figure]:
     """Events a second to one client: the first to join (from Kafka) and a later one (from the shared history)."""
-    batches = [random.getrandbits(62) for _ in range(ROUNDS)]
-    counts = [write_batch(stack.bootstrap, stack.names, batch_id, FILES) for batch_id in batches]
+    batches = new_batches(ROUNDS)
+    create_topics(stack, [stack.names.of_batch(batch_id) for batch_id in batches])
+    count = write(stack, batches, FILES)
     cold: list[float] = []
     warm: list[float] = []
     bare, first_bytes, bare_first_bytes = [], [], []
     with stack.gateway() as port:
-        for batch_id, count in zip(batches, counts, strict=True):
+        for batch_id in batches:
             path = f"/api/stream?batchId={batch_id}&from=earliest"
             for rates in (cold, warm):
                 reading = _read(port, path)
@@ -52,22 +52,10 @@ def measure(stack: BenchStack) -> list[Figure]:
             bare_first_bytes.append(prepared.first_byte_s * 1000)
     limit_is = "one prepared aiohttp response of the same bytes"
     return [
-        _figure("replay to the first late joiner", "events/s", cold, bare, limit_is),
-        _figure("replay to the next late joiner", "events/s", warm, bare, limit_is),
-        _figure("first byte of a replay", "ms", first_bytes, bare_first_bytes, limit_is),
+        Figure.of_rounds(f"replay to the first late joiner ({FILES:,} files)", "events/s", cold, bare, limit_is),
+        Figure.of_rounds(f"replay to the next late joiner ({FILES:,} files)", "events/s", warm, bare, limit_is),
+        Figure.of_rounds("first byte of a replay", "ms", first_bytes, bare_first_bytes, limit_is),
     ]
-
-
-def _figure(question: str, unit: str, ours: list[float], limit: list[float], limit_is: str) -> Figure:
-    return Figure(
-        question=f"{question} ({FILES:,} files)" if unit == "events/s" else question,
-        unit=unit,
-        ours=statistics.median(ours),
-        limit=statistics.median(limit),
-        limit_is=limit_is,
-        spread=(min(ours), max(ours)),
-        rounds=ROUNDS,
-    )
 
 
 def _read(port: int, path: str) -> Reading:

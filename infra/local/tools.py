@@ -79,31 +79,29 @@ def chromium() -> Path:
 
 
 def kafka_jars(directory: Path) -> Path:
-    """Kafka's jars, fetched by Maven into `directory` unless those of this very pom are there already.
+    """The jars of a Kafka broker; see `maven_jars`."""
+    return maven_jars(KAFKA_POM, directory)
+
+
+def maven_jars(pom: Path, directory: Path) -> Path:
+    """The jars that a pom names, fetched by Maven into `directory` unless those of this very pom are there already.
 
     Raises:
         MissingTool: the jars are not there and neither is Maven, or Maven could not fetch them.
     """
-    stamp = directory / "kafka.pom"
-    if stamp.exists() and stamp.read_bytes() == KAFKA_POM.read_bytes():
+    stamp = directory / pom.name
+    if stamp.exists() and stamp.read_bytes() == pom.read_bytes():
         return directory
     maven = shutil.which("mvn")
     if maven is None:
         raise _missing(MAVEN)
     shutil.rmtree(directory, ignore_errors=True)
-    command = [
-        maven,
-        "-q",
-        "-B",
-        "-f",
-        str(KAFKA_POM),
-        "dependency:copy-dependencies",
-        f"-DoutputDirectory={directory}",
-    ]
+    command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        raise MissingTool("Kafka", f"Maven could not fetch its jars:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    stamp.write_bytes(KAFKA_POM.read_bytes())
+        said = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        raise MissingTool(f"A jar of {pom}", f"Maven could not fetch it:\n{said}")
+    stamp.write_bytes(pom.read_bytes())
     return directory
 
 

@@ -35,3 +35,29 @@ def test_a_setting_that_is_no_port_is_named() -> None:
 def test_an_unknown_service_is_named() -> None:
     with pytest.raises(StackError, match="No such service: redis"):
         LocalStack(StackSettings(), ["redis"])
+
+
+def test_jars_of_the_same_pom_are_not_fetched_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    jars = tmp_path / "jars"
+    jars.mkdir()
+    pom = tmp_path / "some.pom"
+    pom.write_text("<project/>")
+    (jars / "some.pom").write_text("<project/>")
+    assert tools.maven_jars(pom, jars) == jars
+    pom.write_text("<project><!-- another version --></project>")
+    with pytest.raises(MissingTool, match=r"mvn was not found.*apt-get install maven"):
+        tools.maven_jars(pom, jars)
+
+
+def test_a_jar_that_maven_cannot_fetch_is_named_with_what_maven_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    maven = tmp_path / "mvn"
+    maven.write_text("#!/bin/sh\necho 'Could not find artifact some:thing'\nexit 1\n")
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    pom = tmp_path / "some.pom"
+    pom.write_text("<project/>")
+    with pytest.raises(MissingTool, match=r"some\.pom was not found.*\s*Could not find artifact some:thing"):
+        tools.maven_jars(pom, tmp_path / "jars")

@@ -1,0 +1,1 @@
+"""What people would use instead of the projector, on the same machine, topics and PostgreSQL."""
