@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 MOST_DIGITS: Final = (131_072, 16_383)  # of a numeric, before and after its point
@@ -17,6 +18,7 @@ class _NotStorable(ValueError):
     """jsonb refuses it."""
 
 
+@lru_cache(maxsize=1024)  # a load's files mostly get the same response
 def as_stored(response: bytes) -> Any:
     """A response as the log should hold it: NUL replaced; only the reason, `SAID`, of one that jsonb cannot hold."""
     try:
@@ -25,6 +27,7 @@ def as_stored(response: bytes) -> Any:
         return SAID
 
 
+@lru_cache(maxsize=1024)
 def as_read(response: str) -> Any:
     """A response as PostgreSQL writes it, in the form of `as_stored`."""
     found = json.loads(response, parse_int=Decimal, parse_float=Decimal)

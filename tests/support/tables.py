@@ -32,12 +32,12 @@ SHOWN = 10  # differences; the first ones tell enough, and pytest would compare 
 class BatchRow(NamedTuple):
     """What batchOverview says of a batch's events."""
 
-    closed: bool = False
-    closedat: datetime | None = None
-    firsteventat: datetime | None = None
-    lasteventat: datetime | None = None
-    nextoffset: int = 0
-    deadletters: int = 0
+    closed: bool
+    closedat: datetime | None
+    firsteventat: datetime | None
+    lasteventat: datetime | None
+    nextoffset: int
+    deadletters: int
 
 
 class RunRow(NamedTuple):
@@ -127,20 +127,24 @@ class Tables:
         )
         return int(found)
 
+    async def wait_for_all(self, batch_ids: Collection[int], offsets: int, within_s: float = 60) -> None:
+        """Wait until so many offsets of these batches are projected, all together."""
+        await eventually(lambda: self.projected(batch_ids), lambda found: found >= offsets, within_s=within_s)
+
     async def wait_for(self, batch_id: int, offset: int, within_s: float = 60) -> None:
         """Wait until the batch is projected up to an offset."""
         await eventually(lambda: self.next_offset(batch_id), lambda found: found >= offset, within_s=within_s)
 
     async def of_batch(self, batch_id: int) -> Projection:
         """Everything that the views say of a batch's events."""
-        batch = await self._rows("batchOverview", batch_id)
+        (batch,) = await self._rows("batchOverview", batch_id)
         runs = await self._rows("stageRun", batch_id)
         outcomes = await self._rows("fileOutcomeView", batch_id)
         log = await self._rows("eventLog", batch_id, order="id")
         letters = await self._rows("deadLetterView", batch_id, order="topicOffset")
         gaps = await self._rows("offsetGapView", batch_id, order="fromOffset")
         return Projection(
-            BatchRow._make(_columns(batch[0], BatchRow._fields)) if batch else BatchRow(),
+            BatchRow._make(_columns(batch, BatchRow._fields)),
             {(row["stage"], row["run"]): RunRow._make(_columns(row, RunRow._fields)) for row in runs},
             {
                 (row["stage"], row["run"], row["filename"]): OutcomeRow._make(_columns(row, OutcomeRow._fields))
@@ -154,8 +158,7 @@ class Tables:
     async def differences(self, topics: Topics, batch_ids: Iterable[int], *, within_s: float = 60) -> list[str]:
         """Where the tables are not a straight fold of these batches' topics, once they stand at the topics' ends."""
         found: list[str] = []
-        for batch_id in batch_ids:
-            records = topics.read(topics.names.of_batch(batch_id), at_least=1)
+        for batch_id, records in topics.read_batches(batch_ids).items():
             await self.wait_for(batch_id, records[-1].offset + 1, within_s)
             found += differences(await self.of_batch(batch_id), expected(batch_id, records))
         return found[:SHOWN]
@@ -170,8 +173,13 @@ def expected(batch_id: int, records: Sequence[Record], gaps: Sequence[tuple[int,
     for record in records:
         if not any(begin <= record.offset < end for begin, end in gaps):
             fold.take(record)
-    batch = fold.batch_row._replace(
-        closed=fold.batch.closed, nextoffset=records[-1].offset + 1, deadletters=len(fold.letters)
+    batch = BatchRow(
+        closed=fold.batch.closed,
+        closedat=fold.closed_at,
+        firsteventat=fold.log[0].timestamp if fold.log else None,
+        lasteventat=fold.log[-1].timestamp if fold.log else None,
+        nextoffset=records[-1].offset + 1,
+        deadletters=len(fold.letters),
     )
     return Projection(batch, fold.runs(), fold.outcomes, fold.log, fold.letters, list(gaps))
 
@@ -186,7 +194,7 @@ class _StraightFold:
 
     def __init__(self, batch_id: int) -> None:
         self.batch = BatchState()
-        self.batch_row = BatchRow()
+        self.closed_at: datetime | None = None
         self.outcomes: dict[tuple[str, int, str], OutcomeRow] = {}
         self.log: list[LogRow] = []
         self.letters: list[LetterRow] = []
@@ -199,13 +207,10 @@ class _StraightFold:
         except BadEvent as error:
             self.letters.append(_letter(record, error))
             return
-        if self.batch_row.firsteventat is None:
-            self.batch_row = self.batch_row._replace(firsteventat=event.timestamp)
-        self.batch_row = self.batch_row._replace(lasteventat=event.timestamp)
         run, late = None, False
         if isinstance(event, BatchComplete):
             self.batch = fold_batch(self.batch, event)
-            self.batch_row = self.batch_row._replace(closedat=event.timestamp)
+            self.closed_at = event.timestamp
         else:
             run, late = self._fold(record.offset, event)
         self.log.append(_log_row(record, event, run, late=late))
