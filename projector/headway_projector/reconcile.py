@@ -89,6 +89,11 @@ class Reconciler:
             await self._pause()
 
     async def _round(self) -> None:
+        if ended := await self._store.end_silent_holders():
+            logger.warning(
+                "Ended transactions of projectors that are frozen or gone, since they held batches up",
+                extra={"action": "silent_holders_ended", "sessions": ended},
+            )
         topics = await asyncio.to_thread(self._topics.by_batch)
         committed = self._data_plane.committed()  # before the tables are asked: they may only be further on
         batches = await self._store.known_batches()

@@ -20,6 +20,8 @@ from headway_projector.statements import rows as _rows
 CONNECTIONS: Final = 3  # look up, reconcile and tidy up, beside the one that writes polls
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
+SILENT_S: Final = 5.0  # in a transaction, whose own pauses last milliseconds; below control_plane.SESSION_TIMEOUT_S
+APPLICATION: Final = "headway-projector"
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
 BATCH_COLUMNS: Final = ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at")
 
@@ -168,6 +170,12 @@ class Store:
             )  # fmt: skip
             await _write_columns(connection, "advance_batches", BATCH_COLUMNS, [part.batch for part in projections])
 
+    async def end_silent_holders(self) -> int:
+        """End the transactions of frozen projectors that keep others from their batches; how many."""
+        async with self._pool.acquire() as connection:
+            ended = await _rows(_queries.end_silent_holders(connection, application=APPLICATION, silent_s=SILENT_S))
+        return len(ended)
+
     async def skip(self, batch_id: int, from_offset: int, to_offset: int, reason: str) -> None:
         """Note that these offsets are gone, and move the batch past them."""
         async with self._pool.acquire() as connection:
@@ -277,7 +285,7 @@ async def _pool(database_url: str, connections: int, **settings: str) -> asyncpg
         max_size=connections,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
-        server_settings={"application_name": "headway-projector", **settings},
+        server_settings={"application_name": APPLICATION, **settings},
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import sys
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infra.local.service import Service, free_port
 from infra.local.stack import answers
+from support.eventually import eventually
 
 HEALTHY_WITHIN_S = 60.0
+METRICS_TIMEOUT_S = 5.0
 
 
 class Program(Service):
@@ -35,9 +40,23 @@ class Program(Service):
         self.start()
         self.wait(HEALTHY_WITHIN_S)
 
+    def metric(self, series: str) -> float:
+        """The value of a series of its `/metrics`, such as `batches_total{kind="late"}`; 0 while there is none."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=METRICS_TIMEOUT_S) as answer:
+            lines = answer.read().decode().splitlines()
+        return next((float(line.removeprefix(f"{series} ")) for line in lines if line.startswith(f"{series} ")), 0.0)
+
     def log_text(self) -> str:
         """Everything it has logged so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _health(self) -> str | None:
         return answers(f"{self.url}/healthz")
+
+
+async def all_have_projected(projectors: Iterable[Program]) -> None:
+    """Wait until each of them has projected something since it was started."""
+    for projector in projectors:
+        await asyncio.to_thread(projector.wait, HEALTHY_WITHIN_S)
+        read = functools.partial(projector.metric, "headway_projector_events_total")
+        await eventually(read, lambda events: events > 0)

@@ -103,10 +103,14 @@ def local_cluster(directory: Path, brokers: int = 3) -> Iterator[KafkaCluster]:
 
 
 @contextmanager
-def local_postgres(directory: Path) -> Iterator[PostgresServer]:
+def local_postgres(directory: Path, options: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """One server on a free port."""
     server = PostgresServer(
-        directory / "logs", data=directory / "postgres", port=free_port(), options=NO_POWER_CUTS, tied=True
+        directory / "logs",
+        data=directory / "postgres",
+        port=free_port(),
+        options={**NO_POWER_CUTS, **(options or {})},
+        tied=True,
     )
     try:
         server.start()

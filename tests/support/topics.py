@@ -44,18 +44,17 @@ class Topics:
             }
         )
 
-    def create(self, batch_id: int, *, replicas: int = 1) -> str:
-        """Create a batch's topic, and wait until clients find it; its name."""
+    def create(self, batch_id: int) -> str:
+        """Create a batch's topic, replicated as the brokers do by default, and wait until clients find it; its name."""
         topic = self.names.of_batch(batch_id)
-        new = NewTopic(topic, 1, replicas, config=BATCH_TOPIC_CONFIG)
-        self.admin.create_topics([new])[topic].result(timeout=TIMEOUT_S)
+        self.admin.create_topics([NewTopic(topic, 1, config=BATCH_TOPIC_CONFIG)])[topic].result(timeout=TIMEOUT_S)
         while not self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions:
             time.sleep(0.01)  # made, but the broker that answers clients has not heard of it yet
         return topic
 
     def create_all(self, batch_ids: Iterable[int]) -> None:
         """Create the topics of many batches."""
-        topics = [NewTopic(self.names.of_batch(batch_id), 1, 1, config=BATCH_TOPIC_CONFIG) for batch_id in batch_ids]
+        topics = [NewTopic(self.names.of_batch(batch_id), 1, config=BATCH_TOPIC_CONFIG) for batch_id in batch_ids]
         for begin in range(0, len(topics), CREATED_AT_ONCE):
             for created in self.admin.create_topics(topics[begin : begin + CREATED_AT_ONCE]).values():
                 created.result(timeout=TIMEOUT_S)
@@ -114,43 +113,63 @@ class Topics:
         """Every record of a topic, as soon as there are `at_least` so many; fails when they do not come."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
-            records = [record for partition in range(partitions) for record in self._read_once(topic, partition)]
+            found = self._read_once([(topic, partition) for partition in range(partitions)])
+            records = [record for of_partition in found.values() for record in of_partition]
             if len(records) >= at_least:
                 return records
             if time.monotonic() > deadline:
                 raise AssertionError(f"Expected at least {at_least} records in {topic}, found {len(records)}")
             time.sleep(0.1)
 
-    def _read_once(self, topic: str, partition: int) -> list[Record]:
+    def read_partition(self, topic: str, partition: int) -> list[Record]:
+        """Every record of one partition."""
+        return self._read_once([(topic, partition)])[topic, partition]
+
+    def read_batches(self, batch_ids: Iterable[int]) -> dict[int, list[Record]]:
+        """Every record of the topics of these batches, which are read side by side."""
+        topics = {batch_id: self.names.of_batch(batch_id) for batch_id in batch_ids}
+        found = self._read_once([(topic, 0) for topic in topics.values()])
+        return {batch_id: found[topic, 0] for batch_id, topic in topics.items()}
+
+    def _read_once(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], list[Record]]:
+        """Every record of these topics' partitions, up to their ends as they are now."""
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": "tests", "enable.auto.commit": False, "log_level": 0}
         )
         try:
-            position, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
-            consumer.assign([TopicPartition(topic, partition, position)])
-            records: list[Record] = []
+            found: dict[tuple[str, int], list[Record]] = {place: [] for place in places}
+            position, end = {}, {}
+            for place in found:
+                position[place], end[place] = consumer.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT_S)
+            partitions = [TopicPartition(*place, position[place]) for place in found]
+            consumer.assign(partitions)
             deadline = time.monotonic() + TIMEOUT_S
-            while position < end and time.monotonic() < deadline:
-                for message in consumer.consume(min(5000, end - position), timeout=1):
+            while any(position[place] < end[place] for place in found) and time.monotonic() < deadline:
+                for message in consumer.consume(5000, timeout=0.2):
+                    place = (message.topic() or "", message.partition() or 0)
                     if (error := message.error()) is not None:
-                        raise AssertionError(f"{topic}: {KafkaError(error.code())}")
-                    records.append(
-                        Record(
-                            offset=message.offset() or 0,
-                            key=message.key(),
-                            value=message.value(),
-                            headers=_headers(message),
-                            timestamp_ms=message.timestamp()[1],
-                        )
-                    )
-                position = max(position, consumer.position([TopicPartition(topic, partition)])[0].offset)
-            return records
+                        raise AssertionError(f"{place}: {KafkaError(error.code())}")
+                    found[place].append(_record(message))
+                for one in consumer.position(partitions):
+                    place = (one.topic, one.partition)
+                    position[place] = max(position[place], one.offset)
+            return found
         finally:
             consumer.close()
 
     def _flush(self, what: str) -> None:
         if left := self._producer.flush(TIMEOUT_S):
             raise AssertionError(f"Kafka did not take {left} records for {what} within {TIMEOUT_S:g} s")
+
+
+def _record(message: Message) -> Record:
+    return Record(
+        offset=message.offset() or 0,
+        key=message.key(),
+        value=message.value(),
+        headers=_headers(message),
+        timestamp_ms=message.timestamp()[1],
+    )
 
 
 def _headers(message: Message) -> dict[str, bytes]:

@@ -52,6 +52,17 @@ WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :
 -- The offsets at which these batches stand, locked until the transaction ends, in an order that cannot deadlock.
 SELECT batchId, nextOffset FROM batch WHERE batchId = ANY(:batch_ids::bigint[]) ORDER BY batchId FOR UPDATE;
 
+-- name: end_silent_holders
+-- End the sessions of projectors that hold a lock which another waits for, while PostgreSQL has waited for them for so
+-- long: a process frozen in the middle of its transaction, or a machine that is gone, would hold its batches for good.
+SELECT pg_terminate_backend(holder.pid) AS ended
+FROM pg_stat_activity AS waiting
+CROSS JOIN unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
+JOIN pg_stat_activity AS holder ON holder.pid = blocking.pid
+WHERE waiting.application_name = :application AND waiting.wait_event_type = 'Lock'
+  AND holder.application_name = :application AND holder.wait_event = 'ClientRead'
+  AND holder.state_change < now() - make_interval(secs => :silent_s);
+
 -- name: advance_batches!
 -- Move the batches on. Guarded by lock_positions in the same transaction.
 UPDATE batch

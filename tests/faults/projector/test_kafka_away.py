@@ -60,7 +60,7 @@ async def test_the_leader_killed_ten_times_under_load_loses_and_doubles_nothing(
     projector.run()
     batches = [batch_id + number for number in range(3)]
     for one in batches:
-        topics.create(one, replicas=3)
+        topics.create(one)
         topics.announce(one)
     async with written_meanwhile(topics, batches):
         for kill in range(KILLS):

@@ -12,7 +12,6 @@ from headway_events import Event
 from infra.local.kafka import KafkaBroker
 from support.batches import batch_events
 from support.eventually import eventually
-from support.metrics import metric
 from support.programs import Program
 from support.tables import Tables, expected
 from support.topics import Topics
@@ -51,7 +50,7 @@ async def written_meanwhile(topics: Topics, batch_ids: Sequence[int]) -> AsyncIt
 
 def owned(projectors: Sequence[Program]) -> list[int]:
     """How many batches each of these projectors owns."""
-    return [round(metric(projector, "headway_projector_owned_batches") or 0) for projector in projectors]
+    return [round(projector.metric("headway_projector_owned_batches")) for projector in projectors]
 
 
 def is_even(shares: Sequence[int]) -> bool:
@@ -96,8 +95,8 @@ async def test_a_new_batch_moves_no_other_to_another_projector(
     topics.announce_all(old)
     await eventually(lambda: owned(projectors), lambda shares: sum(shares) == len(old))
 
-    def rebalances() -> list[float | None]:
-        return [metric(projector, "headway_projector_rebalances_total") for projector in projectors]
+    def rebalances() -> list[float]:
+        return [projector.metric("headway_projector_rebalances_total") for projector in projectors]
 
     before, shares = rebalances(), owned(projectors)
     async with written_meanwhile(topics, old):

@@ -111,7 +111,7 @@ def test_a_batch_is_announced_once_by_its_first_event_under_the_key_that_compact
     event_logger.stage_complete(batch_id, "denoise", processed_files=0)
     assert event_logger.flush(30) == 0
     partition = registry_partition(batch_id, REGISTRY_PARTITIONS)
-    (record,) = topics._read_once(topics.names.registry, partition)
+    (record,) = topics.read_partition(topics.names.registry, partition)
     announcement = decode_announcement(record.value or b"")
     assert record.key == registry_key(batch_id)
     assert (announcement.batch_id, announcement.topic) == (batch_id, topics.names.of_batch(batch_id))
@@ -121,7 +121,7 @@ def test_a_named_batch_is_announced_with_its_labels(event_logger: EventLogger, t
     event_logger.announce(batch_id, name="Nightly", labels={"team": "speech"})
     event_logger.stage_start(batch_id, "denoise")
     assert event_logger.flush(30) == 0
-    (record,) = topics._read_once(topics.names.registry, registry_partition(batch_id, REGISTRY_PARTITIONS))
+    (record,) = topics.read_partition(topics.names.registry, registry_partition(batch_id, REGISTRY_PARTITIONS))
     announcement = decode_announcement(record.value or b"")
     assert (announcement.name, announcement.labels) == ("Nightly", {"team": "speech"})
 

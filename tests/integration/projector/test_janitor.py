@@ -141,7 +141,8 @@ async def test_dead_letters_and_gaps_are_accounted_for_and_keep_no_topic(
     make_projector(**KEPT).run()
     await archived(tables, batch_id)
     found = await tables.of_batch(batch_id)
-    assert ([offset for offset, *_ in found["log"]], found["letters"]) == ([2, 3, 4, 5, 6], [(7, "MalformedRecord")])
+    assert [row.topicoffset for row in found.log] == [2, 3, 4, 5, 6]
+    assert [(letter.topicoffset, letter.error) for letter in found.letters] == [(7, "MalformedRecord")]
 
 
 async def test_a_topic_that_others_deleted_is_archived_if_the_tables_have_all_of_it(

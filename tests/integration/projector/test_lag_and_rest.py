@@ -10,7 +10,6 @@ import asyncpg
 from support.batches import batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
-from support.metrics import metric
 from support.programs import Program
 from support.tables import Tables, expected
 from support.topics import Topics
@@ -28,9 +27,9 @@ async def test_a_silent_batch_rests_and_is_read_again_when_its_topic_grows(
     for expected_offset in (8, 16, 24):
         topics.write_events(batch_events(batch_id, 5))
         await tables.wait_for(batch_id, expected_offset, within_s=10)
-        await eventually(lambda: metric(projector, READING), lambda reading: reading == 0, within_s=10)
-    assert metric(projector, OWNED) == 1
-    assert metric(projector, LAG) == 0
+        await eventually(lambda: projector.metric(READING), lambda reading: reading == 0, within_s=10)
+    assert projector.metric(OWNED) == 1
+    assert projector.metric(LAG) == 0
     assert await tables.of_batch(batch_id) == expected(batch_id, topics.read(topic, at_least=24))
 
 
@@ -54,15 +53,15 @@ async def test_a_batch_that_stands_still_is_named_by_health_metrics_and_status_u
         topics.write_events(batch_events(batch_id, 95))
         wrong = await eventually(projector.healthy, lambda said: said is not None and "without progress" in said)
         assert str(batch_id) in (wrong or "")
-        assert metric(projector, LAG) == 98
-        assert metric(projector, "headway_projector_batch_lag_events", batch=str(batch_id)) == 98
-        assert (metric(projector, "headway_projector_seconds_without_progress") or 0) > 2
+        assert projector.metric(LAG) == 98
+        assert projector.metric(f'headway_projector_batch_lag_events{{batch="{batch_id}"}}') == 98
+        assert projector.metric("headway_projector_seconds_without_progress") > 2
         shown = await asyncio.to_thread(headway_projector, environment, "status")
         assert shown.returncode == 0, shown.stderr
         (line,) = [line for line in shown.stdout.splitlines() if line.startswith(str(batch_id))]
         assert line.split()[1:5] == ["closed", "8", "106", "98"]
     await eventually(projector.healthy, lambda said: said is None)
-    await eventually(lambda: metric(projector, LAG), lambda lag: lag == 0)
+    await eventually(lambda: projector.metric(LAG), lambda lag: lag == 0)
     await other.close()
 
 

@@ -71,7 +71,7 @@ async def test_old_weeks_are_dropped_and_counts_and_younger_weeks_stay_while_oth
     old, older, young, live = range(batch_id, batch_id + 4)
     for one, age in ((old, 3), (older, 4), (young, 2)):
         await batch_of_week(topics, tables, one, THIS_WEEK - age * timedelta(days=7))
-    runs = {one: (await tables.of_batch(one))["runs"] for one in (old, older, young)}
+    runs = {one: (await tables.of_batch(one)).runs for one in (old, older, young)}
     topics.create(live)
     topics.announce(live)
     events = batch_events(live, 1_000_000)  # of which as many are written as come before the weeks are dropped
@@ -82,11 +82,11 @@ async def test_old_weeks_are_dropped_and_counts_and_younger_weeks_stay_while_oth
     assert await tables.of_batch(live) == expected(live, records)
     for one in (old, older):
         found = await tables.of_batch(one)
-        assert (found["runs"], found["log"], found["outcomes"]) == (runs[one], [], {})
-        assert found["next_offset"] == 23
+        assert (found.runs, found.log, found.outcomes) == (runs[one], [], {})
+        assert found.batch.nextoffset == 23
     assert await weeks(tables) == [THIS_WEEK - timedelta(days=14), THIS_WEEK, THIS_WEEK + timedelta(days=7)]
     assert not await dropped(tables, young)
-    assert len((await tables.of_batch(young))["log"]) == 23
+    assert len((await tables.of_batch(young)).log) == 23
 
 
 async def test_a_week_with_an_open_batch_is_kept_and_that_is_said_once_until_it_is_closed(

@@ -87,11 +87,11 @@ async def test_a_record_that_is_no_event_goes_to_the_dead_letters_as_it_came_and
     topics.write_events(batch_events(batch_id, 2))
     await tables.wait_for(batch_id, len(bad) + 5)
     found = await tables.of_batch(batch_id)
-    assert [error for _, error in found["letters"]] == [
+    assert [letter.error for letter in found.letters] == [
         "MalformedRecord", "MalformedRecord", "UnknownEventType", "WrongBatch", "InvalidField", "InvalidField",
         "InvalidField", "MalformedRecord",
     ]  # fmt: skip
-    assert found["runs"]["denoise", 1]["processed"] == 2
+    assert found.runs["denoise", 1].processed == 2
     letters = topics.read(topics.names.dead_letters, at_least=len(bad))
     assert [letter.value for letter in letters] == bad
     assert {letter.key for letter in letters} == {b"k"}
