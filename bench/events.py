@@ -91,7 +91,7 @@ def batch_records(files: int) -> Iterator[Record]:
 
 def create_topics(stack: BenchStack, topics: Sequence[str]) -> None:
     """Make topics as a batch's are made."""
-    admin = AdminClient({"bootstrap.servers": stack.bootstrap, "log_level": 4})
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap, "log_level": 3})
     for first in range(0, len(topics), TOPICS_A_REQUEST):
         some = topics[first : first + TOPICS_A_REQUEST]
         created = admin.create_topics([NewTopic(topic, 1, 1, config=BATCH_TOPIC_CONFIG) for topic in some])
@@ -119,7 +119,7 @@ def producer_settings(stack: BenchStack, linger_ms: int) -> dict[str, str | int 
         "compression.type": "lz4",
         "linger.ms": linger_ms,
         "queue.buffering.max.messages": 1_000_000,
-        "log_level": 4,
+        "log_level": 3,
     }
 
 

@@ -106,7 +106,7 @@ class BenchStack:
             service.stop()
 
     def _delete_topics(self, beginning: str) -> None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 4})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 3})
         topics = [name for name in admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics if name.startswith(beginning)]
         for deleted in admin.delete_topics(topics).values() if topics else ():
             deleted.result(timeout=ADMIN_TIMEOUT_S)
