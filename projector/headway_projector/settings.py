@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_HEALTH_PORT: the port of `/healthz` and `/metrics`."""
     poll_records: int = 10_000
     """HEADWAY_PROJECTOR_POLL_RECORDS: the most records in one poll, which is one transaction."""
-    remembered_files: int = 300_000
+    remembered_files: int = 600_000
     """HEADWAY_PROJECTOR_REMEMBERED_FILES: file outcomes kept in memory (about 150 bytes each); others are looked up."""
     rest_after_s: int = 30
     """HEADWAY_PROJECTOR_REST_AFTER_S: seconds without a record after which a batch is looked at once a second."""

@@ -38,10 +38,15 @@ FROM stageProgress WHERE batchId = ANY(:batch_ids::bigint[])
 ORDER BY batchId, stage, run DESC;
 
 -- name: outcomes_of_files
--- How these files stand in this run; files without a row have not been reported.
-SELECT fileName, outcome FROM fileOutcome
-WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :run
-  AND fileName = ANY(:file_names::text[]);
+-- How these files stand in this run; files without a row have not been reported. File by file through the primary key:
+-- with `fileName = ANY(...)` a plan made before the table was analyzed reads the whole table for each poll.
+SELECT fileName, outcome
+FROM unnest(:file_names::text[]) AS wanted (name)
+CROSS JOIN LATERAL (
+    SELECT fileName, outcome FROM fileOutcome
+    WHERE logWeek = :log_week AND batchId = :batch_id AND stage = :stage AND run = :run AND fileName = wanted.name
+    OFFSET 0
+) AS found;
 
 -- name: outcomes_of_run
 -- How every file stands in this run.

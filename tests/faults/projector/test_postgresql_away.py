@@ -30,6 +30,9 @@ CONNECTIONS = 9  # of a server that has few
 DISK_MB = 64
 BALLAST_LEFT_MB = 2  # of the disk, for the projector to fill
 EVENTS = "headway_projector_events_total"
+PROJECTORS_SESSIONS = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'headway-projector'
+"""
 WAITING = 'headway_projector_waiting{server="PostgreSQL"}'
 
 
@@ -64,6 +67,16 @@ async def test_postgresql_killed_ten_times_under_load_loses_and_doubles_nothing(
     await eventually(projector.healthy, lambda wrong: wrong is None)
 
 
+async def fill(server: PostgresServer, crowd: AsyncExitStack) -> None:
+    """Take every connection that a server gives, until the stack is left."""
+    while True:
+        try:
+            one = await asyncpg.connect(server.database_url)
+        except asyncpg.TooManyConnectionsError:
+            return
+        crowd.push_async_callback(one.close)
+
+
 @pytest.fixture
 def crowded_postgres() -> Iterator[PostgresServer]:
     """A server that takes few connections."""
@@ -83,15 +96,8 @@ async def test_a_server_that_takes_no_more_connections_is_waited_for_and_named(
     async with tables_of(crowded_postgres) as tables:
         await tables.wait_for(batch_id, 103)
         async with AsyncExitStack() as crowd:
-            await tables.connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'headway-projector'"
-            )
-            while True:
-                try:
-                    one = await asyncpg.connect(crowded_postgres.database_url)
-                except asyncpg.TooManyConnectionsError:
-                    break
-                crowd.push_async_callback(one.close)
+            while await tables.connection.fetchval(PROJECTORS_SESSIONS):
+                await fill(crowded_postgres, crowd)  # so that the projector does not get back what it loses
             topics.write_events(batch_events(batch_id, 100, failed=1))
             wrong = await eventually(projector.healthy, lambda said: "PostgreSQL" in (said or ""))
             assert "too many clients" in (wrong or "") or "connection slots" in (wrong or "")
