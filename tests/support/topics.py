@@ -62,6 +62,10 @@ class Topics:
         while not wanted <= self.admin.list_topics(timeout=TIMEOUT_S).topics.keys():
             time.sleep(0.05)
 
+    def exists(self, topic: str) -> bool:
+        """Whether there is such a topic."""
+        return topic in self.admin.list_topics(timeout=TIMEOUT_S).topics
+
     def leader(self, topic: str) -> int:
         """The broker that leads a topic's partition; -1 while there is none."""
         return self._partition(topic).leader

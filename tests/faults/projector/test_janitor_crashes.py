@@ -29,10 +29,6 @@ async def finished(topics: Topics, tables: Tables, batch_ids: range) -> dict[int
     return batches
 
 
-def there(topics: Topics, topic: str) -> bool:
-    return topic in topics.admin.list_topics(timeout=10).topics
-
-
 async def test_janitors_killed_at_random_moments_lose_nothing_and_leave_nothing_behind(
     make_projector: Callable[..., Program], topics: Topics, tables: Tables, batch_id: int
 ) -> None:
@@ -51,7 +47,7 @@ async def test_janitors_killed_at_random_moments_lose_nothing_and_leave_nothing_
             await asyncio.sleep(chance.uniform(0, 0.2))
             tidy.kill()
     for one, topic in batches.items():
-        await eventually(functools.partial(there, topics, topic), lambda found: not found)
+        await eventually(functools.partial(topics.exists, topic), lambda found: not found)
         assert (await tables.overview(one))["archivedat"] is not None
         assert await tables.of_batch(one) == before[one]
 
@@ -68,6 +64,6 @@ async def test_a_topic_that_a_killed_janitor_noted_and_did_not_delete_is_deleted
     topics.write_events([BatchComplete(batch_id=late)])
     make_projector(**KEPT, HEADWAY_PROJECTOR_APP_ID=f"projector-{batch_id}").run()
     for topic in batches.values():
-        await eventually(functools.partial(there, topics, topic), lambda found: not found)
+        await eventually(functools.partial(topics.exists, topic), lambda found: not found)
     assert await tables.next_offset(batch_id) == 6
     assert await tables.next_offset(late) == 7  # the late event was projected before its topic went
