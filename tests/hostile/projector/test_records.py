@@ -12,7 +12,7 @@ from support.programs import Program
 from support.tables import Tables, differences, expected
 from support.topics import Topics
 
-RECORDS = 20_000
+RECORDS = 50_000  # of each seed
 FILE = '{"eventType":"file_complete","batchId":%d,"stage":"s","fileName":"%d.wav","timestamp":"%s","response":%s}'
 PIECES = [
     b'"', b"\\", b"{", b"}", b"[", b"]", b":", b",", b"-", b"1e999", b"1e-999", b"NaN", b"null", b"\\u0000", b"\\ud800",
