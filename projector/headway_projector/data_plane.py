@@ -53,6 +53,7 @@ AWAY: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,  # the connection has gone under the client's feet
+    asyncpg.InternalClientError,  # likewise, in the middle of a COPY; the pool puts another one in its place
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up
     asyncpg.InsufficientResourcesError,  # disk full, too many connections

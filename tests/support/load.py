@@ -53,6 +53,12 @@ class Load:
         """Let this share of the load be written, of 1; what was allowed stays so."""
         self._allowed = max(self._allowed, round(share * self.events))
 
+    async def written_so_far_as_allowed(self) -> int:
+        """Wait until all that is allowed is written; how many events that is."""
+        while self.written < self._allowed:  # noqa: ASYNC110 - the writer has nothing else to tell
+            await asyncio.sleep(PAUSE_S)
+        return self.written
+
     @contextlib.asynccontextmanager
     async def in_background(self) -> AsyncIterator[None]:
         """Make and announce the batches and write as much as is allowed, until the body ends; then all that is left."""
