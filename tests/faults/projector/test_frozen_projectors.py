@@ -16,7 +16,6 @@ from support.programs import Program, all_have_projected
 from support.tables import Tables
 from support.topics import Topics
 
-TAKEOVER_S = 15.0
 SETTLED_S = 0.1  # after which PostgreSQL has dealt with what the frozen projector had sent
 ATTEMPTS = 200  # some one in four freezes meets a transaction; a COPY, which is one message, hardly ever
 FENCED = "headway_projector_fenced_total"
@@ -58,9 +57,8 @@ async def test_a_frozen_projector_holds_its_batches_up_no_longer_than_a_dead_one
     async with load.in_background():
         load.allow(1)
         async with frozen(first, tables, {BETWEEN_STATEMENTS, WITHIN_COPY}):
-            written = load.written
             await asyncio.to_thread(second.run)
-            await tables.wait_for_all(load.batch_ids, written, within_s=TAKEOVER_S)
+            await tables.wait_for_all(load.batch_ids, await load.written_so_far_as_allowed())
         await eventually(functools.partial(first.metric, FENCED), lambda batches: batches > 0)
     assert await tables.differences(topics, load.batch_ids) == []
     await eventually(first.healthy, lambda wrong: wrong is None)
