@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
+from itertools import count, cycle, islice
 
 from headway_events import (
     BatchComplete,
@@ -23,7 +23,7 @@ from headway_events import (
     WorkerHeartbeat,
 )
 
-from support.batches import ERROR, SUCCESS
+from support.batches import ERROR, SUCCESS, batch_events
 from support.topics import Topics
 
 LARGEST = 40  # times the smallest batch
@@ -62,9 +62,8 @@ class Load:
     @contextlib.asynccontextmanager
     async def in_background(self) -> AsyncIterator[None]:
         """Make and announce the batches and write as much as is allowed, until the body ends; then all that is left."""
-        await asyncio.gather(*(asyncio.to_thread(self._topics.create, batch_id) for batch_id in self.batch_ids))
-        for batch_id in self.batch_ids:
-            await asyncio.to_thread(self._topics.announce, batch_id)
+        await asyncio.to_thread(self._topics.create_all, self.batch_ids)
+        await asyncio.to_thread(self._topics.announce_all, self.batch_ids)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._write())
             yield
@@ -87,6 +86,32 @@ class Load:
             else:
                 del self._pending[batch_id]
             await asyncio.sleep(PAUSE_S)
+
+
+@contextlib.asynccontextmanager
+async def written_meanwhile(
+    topics: Topics, batch_ids: Sequence[int], *, files: int, at_once: int = 10, pause_s: float = 0.1
+) -> AsyncIterator[None]:
+    """Batches that are written again and again, a few in turn, until the body ends.
+
+    Each time is a run of so many files, of which some fail and half are reported twice.
+    """
+    ended = False
+
+    async def write() -> None:
+        turns = cycle(batch_ids)
+        while not ended:
+            for batch_id in islice(turns, min(at_once, len(batch_ids))):
+                events = list(batch_events(batch_id, files, failed=files // 20))
+                await asyncio.to_thread(topics.write_events, [*events[: files // 2], *events])
+            await asyncio.sleep(pause_s)
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        ended = True
+        await writing
 
 
 def _sizes(batches: int, events: int, chance: random.Random) -> list[int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import asyncpg
 import pytest
@@ -16,41 +15,14 @@ from msgspec import Raw
 from infra.local.kafka import START_TIMEOUT_S, KafkaBroker, KafkaCluster
 from support.batches import batch_events
 from support.eventually import eventually
+from support.load import written_meanwhile
 from support.programs import Program
-from support.tables import Tables, expected
+from support.tables import Tables
 from support.topics import Topics
 
 KILLS = 10
 FILES = 200  # of a batch in each round of writing
-PAUSE_S = 0.1
 RECOVERY_S = 60.0
-
-
-@asynccontextmanager
-async def written_meanwhile(topics: Topics, batch_ids: list[int]) -> AsyncIterator[None]:
-    """Batches that are written again and again until the block ends: each round is a run, partly reported twice."""
-    ended = False
-
-    async def write() -> None:
-        while not ended:
-            for one in batch_ids:
-                events = list(batch_events(one, FILES, failed=FILES // 20))
-                await asyncio.to_thread(topics.write_events, [*events[: FILES // 2], *events])
-            await asyncio.sleep(PAUSE_S)
-
-    writing = asyncio.create_task(write())
-    try:
-        yield
-    finally:
-        ended = True
-        await writing
-
-
-async def projected_whole(topics: Topics, tables: Tables, batch_id: int) -> None:
-    """Wait until a batch is projected as far as its topic goes, and hold the tables to a straight fold of it."""
-    records = await asyncio.to_thread(topics.read, topics.names.of_batch(batch_id), at_least=1)
-    await tables.wait_for(batch_id, records[-1].offset + 1, within_s=RECOVERY_S)
-    assert await tables.of_batch(batch_id) == expected(batch_id, records)
 
 
 @pytest.mark.timeout(400)
@@ -63,7 +35,7 @@ async def test_the_leader_killed_ten_times_under_load_loses_and_doubles_nothing(
     for one in batches:
         topics.create(one)
         topics.announce(one)
-    async with written_meanwhile(topics, batches):
+    async with written_meanwhile(topics, batches, files=FILES):
         for kill in range(KILLS):
             one = batches[kill % len(batches)]
             topic = topics.names.of_batch(one)
@@ -76,8 +48,7 @@ async def test_the_leader_killed_ten_times_under_load_loses_and_doubles_nothing(
             broker.start()
             await asyncio.to_thread(broker.wait, START_TIMEOUT_S)
             await eventually(lambda: topics.in_sync(topic), lambda replicas: replicas == 3, within_s=RECOVERY_S)  # noqa: B023
-    for one in batches:
-        await projected_whole(topics, tables, one)
+    assert await tables.differences(topics, batches, within_s=RECOVERY_S) == []
     await eventually(projector.healthy, lambda wrong: wrong is None)
 
 
@@ -88,7 +59,7 @@ async def test_the_only_broker_killed_and_started_again_under_load_loses_and_dou
     projector.run()
     topics.create(batch_id)
     topics.announce(batch_id)
-    async with written_meanwhile(topics, [batch_id]):
+    async with written_meanwhile(topics, [batch_id], files=FILES):
         for _ in range(2):
             reached = await tables.next_offset(batch_id)
             await tables.wait_for(batch_id, reached + FILES, within_s=RECOVERY_S)
@@ -96,7 +67,7 @@ async def test_the_only_broker_killed_and_started_again_under_load_loses_and_dou
             await eventually(projector.healthy, lambda wrong: "Kafka" in (wrong or "") or "broker" in (wrong or ""))
             own_kafka.start()
             await asyncio.to_thread(own_kafka.wait, START_TIMEOUT_S)
-    await projected_whole(topics, tables, batch_id)
+    assert await tables.differences(topics, [batch_id], within_s=RECOVERY_S) == []
     await eventually(projector.healthy, lambda wrong: wrong is None)
 
 

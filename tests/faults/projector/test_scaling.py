@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 import pytest
-from headway_events import Event
 
 from infra.local.kafka import KafkaBroker
 from support.batches import batch_events
 from support.eventually import eventually
+from support.load import written_meanwhile
 from support.programs import Program
-from support.tables import Tables, expected
+from support.tables import Tables
 from support.topics import Topics
 
 KNOWN = 2000
@@ -24,28 +22,6 @@ FILES = 20  # of each live batch in each round of writing
 UNEVEN = 0.2  # of an even share
 PAUSE_S = 0.2
 CATCH_UP_S = 60.0
-
-
-@asynccontextmanager
-async def written_meanwhile(topics: Topics, batch_ids: Sequence[int]) -> AsyncIterator[None]:
-    """Batches that go on being written, a few at a time, until the block ends."""
-    ended = False
-
-    async def write() -> None:
-        number = 0
-        while not ended:
-            some = [batch_ids[(number + step) % len(batch_ids)] for step in range(10)]
-            events: list[Event] = [event for one in some for event in batch_events(one, FILES, failed=1)]
-            await asyncio.to_thread(topics.write_events, events)
-            number += len(some)
-            await asyncio.sleep(PAUSE_S)
-
-    writing = asyncio.create_task(write())
-    try:
-        yield
-    finally:
-        ended = True
-        await writing
 
 
 def owned(projectors: Sequence[Program]) -> list[int]:
@@ -69,7 +45,7 @@ async def test_two_thousand_batches_spread_evenly_as_projectors_come_and_go_and_
     projectors[0].run()  # it makes the registry
     topics.create_all(known)
     topics.announce_all(known)
-    async with written_meanwhile(topics, live):
+    async with written_meanwhile(topics, live, files=FILES, pause_s=PAUSE_S):
         while len(projectors) < PROJECTORS:
             await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
             projectors.append(make_projector())
@@ -78,10 +54,7 @@ async def test_two_thousand_batches_spread_evenly_as_projectors_come_and_go_and_
             await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
             projectors.pop(0).stop()
         await eventually(lambda: owned(projectors), is_even, within_s=CATCH_UP_S)
-    for one in live:
-        records = await asyncio.to_thread(topics.read, topics.names.of_batch(one), at_least=1)
-        await tables.wait_for(one, len(records), within_s=CATCH_UP_S)
-        assert await tables.of_batch(one) == expected(one, records)
+    assert await tables.differences(topics, live, within_s=CATCH_UP_S) == []
 
 
 async def test_a_new_batch_moves_no_other_to_another_projector(
@@ -99,7 +72,7 @@ async def test_a_new_batch_moves_no_other_to_another_projector(
         return [projector.metric("headway_projector_rebalances_total") for projector in projectors]
 
     before, shares = rebalances(), owned(projectors)
-    async with written_meanwhile(topics, old):
+    async with written_meanwhile(topics, old, files=FILES, pause_s=PAUSE_S):
         for one in new:
             topics.create(one)
             topics.announce(one)
