@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import errno
 import logging
 import sys
+from collections.abc import AsyncIterator
 
 import asyncpg
 import uvloop
@@ -71,33 +73,33 @@ def _explained(error: Exception) -> str:
     return f"PostgreSQL does not answer, or refuses: {error}. See HEADWAY_DATABASE_URL.{remedy}"
 
 
-async def _status(settings: Settings, *, every_batch: bool) -> str:
+@contextlib.asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Store]:
     store = await Store.connect(settings.database_url)
     try:
-        return await status(store, settings, every_batch=every_batch)
+        yield store
     finally:
         await store.close()
 
 
+async def _status(settings: Settings, *, every_batch: bool) -> str:
+    async with _store(settings) as store:
+        return await status(store, settings, every_batch=every_batch)
+
+
 async def _rebuild(settings: Settings, batch_id: int, *, from_topic: bool) -> None:
-    store = await Store.connect(settings.database_url)
-    try:
+    async with _store(settings) as store:
         if from_topic:
             await rebuild_from_topic(store, settings, batch_id)
             print("forgotten; the projector that owns the batch now reads its topic")
         else:
             await rebuild(store, batch_id)
             print("rebuilt")
-    finally:
-        await store.close()
 
 
 async def _verify(settings: Settings, batch_id: int) -> int:
-    store = await Store.connect(settings.database_url)
-    try:
+    async with _store(settings) as store:
         differences = await verify(store, batch_id)
-    finally:
-        await store.close()
     print("\n".join(differences) or "the tables are what the log says")
     return 1 if differences else 0
 
