@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, NamedTuple, TypeVar
 
 import asyncpg
@@ -94,11 +94,14 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     identity = TopicIdentity(lifecycle_store, topics)
     data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health, identity)
     control_plane = ControlPlane(settings)
+
+    def mine(batch_ids: Collection[int]) -> set[int]:
+        return owned(batch_ids, assigned=control_plane.assigned(), partitions=partitions)
+
     reconciler = Reconciler(
         topics=topics,
         names=settings.names,
-        partitions=partitions,
-        assigned=control_plane.assigned,
+        owned=mine,
         store=store,
         data_plane=data_plane,
         health=health,
@@ -108,7 +111,7 @@ async def _start(settings: Settings, health: Health) -> _Parts:
         settings,
         store=lifecycle_store,
         topics=topics,
-        owned=lambda batch_ids: owned(batch_ids, assigned=control_plane.assigned(), partitions=partitions),
+        owned=mine,
         end=data_plane.end,
     )
     project = asyncio.create_task(data_plane.run())

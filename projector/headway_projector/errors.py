@@ -7,8 +7,7 @@ HeadwayError
     ├── NoSuchBatch           a batch is not in the tables
     ├── LogDropped            a batch's raw log is not kept any more
     ├── TopicIncomplete       a topic does not hold its batch from the beginning
-    ├── MigrationFailed       a migration could not be applied
-    └── NoProgress            the projector is stuck and must be started anew
+    └── MigrationFailed       a migration could not be applied
 """
 
 from __future__ import annotations
@@ -70,7 +69,3 @@ class TopicIncomplete(ProjectorError):
 
 class MigrationFailed(ProjectorError):
     """A migration could not be applied."""
-
-
-class NoProgress(ProjectorError):
-    """The projector is stuck: no round of its loop has ended for too long."""

@@ -20,7 +20,6 @@ from headway_events import Announcement, BadAnnouncement, TopicNames
 from headway_projector.data_plane import DataPlane
 from headway_projector.health import Health
 from headway_projector.lag import Standing
-from headway_projector.ownership import owned
 from headway_projector.store import Store
 from headway_projector.topics import Topics
 
@@ -31,15 +30,14 @@ WEEKS_EVERY: Final = 3600  # rounds: partitions are made a week ahead
 
 
 class Reconciler:
-    """Compares and repairs. `assigned` says which partitions of the registry are this process's."""
+    """Compares and repairs. `owned` says which of some batches are this process's."""
 
     def __init__(
         self,
         *,
         topics: Topics,
         names: TopicNames,
-        partitions: int,
-        assigned: Callable[[], Collection[int]],
+        owned: Callable[[Collection[int]], set[int]],
         store: Store,
         data_plane: DataPlane,
         health: Health,
@@ -47,8 +45,7 @@ class Reconciler:
     ) -> None:
         self._topics = topics
         self._names = names
-        self._partitions = partitions
-        self._assigned = assigned
+        self._owned = owned
         self._store = store
         self._data_plane = data_plane
         self._health = health
@@ -131,9 +128,6 @@ class Reconciler:
             if topic in ends:
                 standings[batch_id] = Standing(known.get(batch_id, 0), ends[topic])
         return standings
-
-    def _owned(self, batch_ids: Collection[int]) -> set[int]:
-        return owned(batch_ids, assigned=self._assigned(), partitions=self._partitions)
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
