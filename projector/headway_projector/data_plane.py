@@ -348,6 +348,9 @@ class DataPlane:
                 )
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_RETRY_S)
+            except (Fenced, *REFUSALS):  # an answer too
+                self._health.has(server)
+                raise
             else:
                 self._health.has(server)
                 return result
