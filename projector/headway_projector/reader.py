@@ -6,11 +6,12 @@ topic no longer has are reported, never skipped.
 
 from __future__ import annotations
 
+import contextlib
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from headway_projector.poll import BatchMemory, RawRecord
 
@@ -21,6 +22,7 @@ QUEUED_KB: Final = 16 * 1024  # fetched ahead: half a second's worth at full spe
 FETCH_BYTES: Final = 1 << 20  # in one response, compressed: ten times that in memory, on top of what is queued
 REFETCH_MS: Final = 10  # when the queue was full; by default the client waits for a second, and starves
 WATERMARK_TIMEOUT_S: Final = 5.0
+LEADER_TIMEOUT_S: Final = 0.5
 
 _OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_ID})
@@ -120,12 +122,17 @@ class Reader:
         self._consumer.close()
 
     def _carry_out_orders(self) -> None:
-        while True:
-            try:
-                order = self._orders.get_nowait()
-            except queue.Empty:
-                return
-            order()
+        before = set(self._reading)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._orders.get_nowait()()
+        self._find_leaders(self._reading.keys() - before)
+
+    def _find_leaders(self, new: Collection[str]) -> None:
+        """Ask for the leaders of topics at once: by itself the client does so once a second."""
+        if new:
+            with contextlib.suppress(KafkaException):  # Kafka is away: the client goes on asking
+                self._consumer.list_topics(next(iter(new)) if len(new) == 1 else None, timeout=LEADER_TIMEOUT_S)
 
     def _assign(self, memory: BatchMemory, partition: TopicPartition) -> None:
         self._reading[memory.topic] = memory
