@@ -17,6 +17,9 @@ from headway_events import BadEvent, Event, TopicNames, decode
 from headway_gateway.sse import Chunk, encode_chunk
 
 CHUNK_RECORDS: Final = 5000
+FIRST_RECORDS: Final = 500  # of a range that begins anew: somebody waits for the first byte
+SLICE: Final = 1000  # records taken at a time: the client holds the interpreter's lock while it makes them
+REST_S: Final = 0.02  # for the records that follow the first; they came in the same response, or come soon
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
 LOAD_TIMEOUT_S: Final = 15.0
 ASK_TIMEOUT_S: Final = 5.0
@@ -76,14 +79,18 @@ class TopicReader:
         Raises:
             KafkaException: Kafka does not answer, or no longer has `first`.
         """
+        most = min(CHUNK_RECORDS, end - first)
         if self.at != (topic, first):
             self._consumer.assign([TopicPartition(topic, 0, first)])
+            most = min(FIRST_RECORDS, most)
         self.at = None
-        messages = [
-            message
-            for message in self._consumer.consume(min(CHUNK_RECORDS, end - first), timeout=LOAD_TIMEOUT_S)
-            if _checked(message)
-        ]
+        messages = self._take(1, LOAD_TIMEOUT_S)
+        while messages and len(messages) < most:
+            wanted = min(SLICE, most - len(messages))
+            some = self._take(wanted, REST_S)
+            messages += some
+            if len(some) < wanted:
+                break
         if not messages:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         chunk = _chunk(self._names, topic, messages, first)
@@ -93,6 +100,9 @@ class TopicReader:
     def close(self) -> None:
         """Leave Kafka."""
         self._consumer.close()
+
+    def _take(self, most: int, timeout_s: float) -> list[Message]:
+        return [message for message in self._consumer.consume(most, timeout=timeout_s) if _checked(message)]
 
 
 class Follower:

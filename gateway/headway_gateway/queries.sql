@@ -51,3 +51,9 @@ SELECT min(topicOffset) FROM eventLog WHERE batchId = :batch_id AND timestamp >=
 
 -- name: ping$
 SELECT 1;
+
+-- name: live_batches
+-- The batches that are under way, the latest first; `since` leaves out those that were given up without being closed.
+SELECT batchId FROM batchOverview
+WHERE NOT closed AND archivedAt IS NULL AND problem IS NULL AND coalesce(lastEventAt, createdAt) >= :since
+ORDER BY coalesce(lastEventAt, createdAt) DESC LIMIT :most;

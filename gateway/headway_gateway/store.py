@@ -93,6 +93,12 @@ class Store:
         async with self._connection() as connection:
             return await self._runs(connection, [batch_id])
 
+    async def live_batches(self, *, since: datetime, most: int) -> list[int]:
+        """The batches under way that had an event at `since` or later, the latest first."""
+        async with self._connection() as connection:
+            rows = await _rows(_queries.live_batches(connection, since=since, most=most))
+        return [row["batchid"] for row in rows]
+
     async def snapshot(self, batch_id: int) -> dict[str, Any]:
         """The batch as the tables have it, at one moment: the data of the `snapshot` message."""
         async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
