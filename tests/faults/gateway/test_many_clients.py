@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 import pytest
 from headway_events import Event
@@ -25,7 +25,7 @@ MOST_AT_ONCE = 400  # events of a batch, written before another's
 PAUSE_S = 0.05  # between two such writes: all last for about as long as clients come
 WITHIN_S = 240.0
 
-Trouble = Callable[[], Awaitable[None]]
+Trouble = Callable[[], Coroutine[None, None, None]]
 
 
 async def read_by_many(

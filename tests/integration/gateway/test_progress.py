@@ -154,10 +154,10 @@ async def test_a_stage_that_falls_silent_becomes_stalled(
     assert [message.json()["status"] for message in found] == ["processing", "stalled"]
 
 
+@pytest.mark.usefixtures("projector")
 async def test_a_finished_batch_whose_topic_is_gone_shows_its_final_counts(
-    client: aiohttp.ClientSession, topics: Topics, tables: Tables, projector: Program, batch_id: int
+    client: aiohttp.ClientSession, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    assert await projector.healthy() is None
     topic = topics.create(batch_id)
     topics.announce(batch_id)
     topics.write_events(batch_events(batch_id, 20, failed=2))

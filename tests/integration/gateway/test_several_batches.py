@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 import pytest
@@ -118,11 +118,8 @@ async def test_an_id_of_another_stream_is_refused(client: aiohttp.ClientSession,
         assert json.loads(await response.text())["parameter"] == "lastEventId"
 
 
-@pytest.mark.usefixtures("written", "tables")
-async def test_a_batch_that_there_is_not_is_named(
-    client: aiohttp.ClientSession, batch_ids: list[int], projector: Program
-) -> None:
-    assert await projector.healthy() is None
+@pytest.mark.usefixtures("written", "projector")
+async def test_a_batch_that_there_is_not_is_named(client: aiohttp.ClientSession, batch_ids: list[int]) -> None:
     parameters = [("batchId", str(batch_id)) for batch_id in [*batch_ids, 404]]
     async with client.get("/api/stream", params=parameters) as response:
         assert response.status == 404
@@ -179,7 +176,7 @@ async def test_without_a_batch_the_stream_is_of_all_that_are_live_and_a_new_one_
 
 
 async def test_the_live_batches_cannot_be_told_without_postgresql(
-    make_gateway: type[Program], topics: Topics, batch_id: int
+    make_gateway: Callable[..., Program], topics: Topics, batch_id: int
 ) -> None:
     gateway = make_gateway(HEADWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     gateway.run()
