@@ -26,21 +26,23 @@ def measure(stack: BenchStack) -> list[Figure]:
     batches = new_batches(ROUNDS)
     create_topics(stack, [stack.names.of_batch(batch_id) for batch_id in batches])
     count = write(stack, batches, FILES)
-    ours, bare = [], []
-    with stack.gateway() as port:
+    ours, bare, by_two = [], [], []
+    with stack.gateway() as port, stack.gateway(processes=2) as port_of_two:
         for batch_id in batches:
             path = f"/api/stream?batchId={batch_id}"
             values = [record.of_batch(batch_id) for record in batch_records(FILES)]
-            ours.append(count * JOINERS / _seconds(port, path, stream_size(batch_id, values)))
+            size = stream_size(batch_id, values)
+            ours.append(count * JOINERS / _seconds(port, path, size))
+            by_two.append(count * JOINERS / _seconds(port_of_two, path, size))
             body = read_stream(port, path, count).body
             with prepared_response(body) as bare_port:
                 bare.append(count * JOINERS / _seconds(bare_port, "/", len(body)))
+    question = f"{JOINERS} late joiners at once, {count:,} events each"
+    bound = Bound(ratio_at_least=RATIO_AT_LEAST)
     return [
-        Figure.of_rounds(
-            f"{JOINERS} late joiners at once, {count:,} events each", "events/s", ours, bare,
-            "bare aiohttp, the same bytes to each", Bound(ratio_at_least=RATIO_AT_LEAST),
-        )
-    ]  # fmt: skip
+        Figure.of_rounds(question, "events/s", ours, bare, "bare aiohttp, the same bytes to each", bound),
+        Figure.of_rounds(f"{question}, two processes", "events/s", by_two, ours, "one process"),
+    ]
 
 
 def _seconds(port: int, path: str, size: int) -> float:

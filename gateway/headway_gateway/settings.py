@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_GATEWAY_OPEN: 1 serves everyone who can reach the address; there is no authentication."""
     port: int = 8080
     """HEADWAY_GATEWAY_PORT: the port to listen on."""
+    processes: int = 1
+    """HEADWAY_GATEWAY_PROCESSES: how many processes serve the port, each with a cache of its own; one serves as fast as
+    one core is."""
     reuse_port: bool = False
     """HEADWAY_GATEWAY_REUSE_PORT: 1 lets several gateways on one machine listen on the same port (SO_REUSEPORT); the
     system spreads new connections over them, and one can replace another without a moment in which none listens."""
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             host=found.get("HEADWAY_GATEWAY_HOST") or default.host,
             open=found.get("HEADWAY_GATEWAY_OPEN", "") == "1",
             port=_whole(found, "HEADWAY_GATEWAY_PORT", default.port),
+            processes=_whole(found, "HEADWAY_GATEWAY_PROCESSES", default.processes),
             reuse_port=found.get("HEADWAY_GATEWAY_REUSE_PORT", "") == "1",
             hosts=default.hosts | {name for name in found.get("HEADWAY_GATEWAY_HOSTS", "").split(",") if name},
             cache_bytes=_whole(found, "HEADWAY_GATEWAY_CACHE_BYTES", default.cache_bytes),
