@@ -7,6 +7,7 @@ A stage under way takes 100 bytes of memory for each of its files, as a file tha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
@@ -22,6 +23,8 @@ from headway_gateway.replay import Replay, replay
 from headway_gateway.sse import Chunk
 from headway_gateway.store import Store
 from headway_gateway.topic_feed import FeedHub
+
+logger = logging.getLogger(__name__)
 
 KEEP_S: Final = 30.0  # how long a batch that nobody watches is counted on, for the next one
 
@@ -71,6 +74,9 @@ class BatchProgress:
             await self._count()
         except RequestError as error:
             self.failure = error
+        except Exception:
+            logger.exception("Counting a batch failed", extra={"action": "count_failed", "batch_id": self.batch_id})
+            self.failure = RequestError("The gateway failed; its log says at what")
         self._wake()
 
     async def _count(self) -> None:
