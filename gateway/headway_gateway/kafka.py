@@ -16,9 +16,12 @@ from headway_events import BadEvent, Event, TopicNames, decode
 
 from headway_gateway.sse import Chunk, encode_chunk
 
-CHUNK_RECORDS: Final = 5000
-FIRST_RECORDS: Final = 500  # of a range that begins anew: somebody waits for the first byte
-SLICE: Final = 1000  # records taken at a time: the client holds the interpreter's lock while it makes them
+CHUNK_RECORDS: Final = 2000
+CHUNK_BYTES: Final = (
+    512 * 1024
+)  # of values: a client that stands still can keep a chunk in memory, and records are large
+FIRST_RECORDS: Final = 250  # of a range that begins anew: somebody waits for the first byte
+SLICE: Final = 250  # records taken at a time; what they are more than CHUNK_BYTES is bounded by what the client queues
 REST_S: Final = 0.02  # for the records that follow the first; they came in the same response, or come soon
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
 LOAD_TIMEOUT_S: Final = 15.0
@@ -85,7 +88,7 @@ class TopicReader:
             most = min(FIRST_RECORDS, most)
         self.at = None
         messages = self._take(1, LOAD_TIMEOUT_S)
-        while messages and len(messages) < most:
+        while messages and len(messages) < most and sum(map(len, messages)) < CHUNK_BYTES:
             wanted = min(SLICE, most - len(messages))
             some = self._take(wanted, REST_S)
             messages += some
@@ -196,7 +199,8 @@ def _consumer(bootstrap: str) -> Consumer:
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 100,
             "fetch.error.backoff.ms": 50,
-            "queued.max.messages.kbytes": 32 * 1024,
+            "queued.max.messages.kbytes": 8 * 1024,  # fetched ahead
+            "fetch.queue.backoff.ms": 10,  # when that is full; by default the client waits for a second, and starves
             "log_level": 2,
         }
     )

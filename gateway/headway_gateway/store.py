@@ -117,11 +117,15 @@ class Store:
                     batch.stages[row["stage"]] = [state]
             return snapshot(batch, batch_id=batch_id, offset=overview["nextoffset"])
 
-    async def log_range(self, batch_id: int, first: int, end: int, most: int) -> list[tuple[int, bytes]]:
-        """Offset and value of the first `most` events from `first` to below `end`."""
+    async def log_range(
+        self, batch_id: int, first: int, end: int, most: int, most_bytes: int
+    ) -> list[tuple[int, bytes]]:
+        """Offset and value of the first events from `first` to below `end`: `most` of them, or about so many bytes."""
         async with self._connection() as connection:
             rows = await _rows(
-                _queries.log_range(connection, batch_id=batch_id, first_offset=first, end_offset=end, most=most)
+                _queries.log_range(
+                    connection, batch_id=batch_id, first_offset=first, end_offset=end, most=most, most_bytes=most_bytes
+                )
             )
         return [(row["topicoffset"], row["value"].encode()) for row in rows]
 

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from headway_events import BatchState, Event, FileError, StageComplete, StageStart, decode, fold_batch, percent
 
+from infra.local.stack import answers
 from support.batches import batch_events
 from support.eventually import eventually
 from support.load import history
@@ -84,7 +85,8 @@ async def test_progress_equals_a_fold_of_whatever_was_written_with_and_without_a
     wanted = folded([decode(r.value, batch_id=batch_id, recorded_ms=r.timestamp_ms) for r in records])
     with_tables, without = make_gateway(), make_gateway(HEADWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     for gateway in (with_tables, without):
-        gateway.run()
+        gateway.start()
+        await eventually(lambda: answers(f"{gateway.url}/readyz"), lambda wrong: wrong is None)  # noqa: B023
         async with aiohttp.ClientSession(gateway.url) as client:
             found = await _until_current(client, batch_id, len(records))
         assert {stage: counts(message) for stage, message in last_of_each_stage(found).items()} == wanted

@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 from headway_events import StageStart
 
+from infra.local.stack import answers
 from support.batches import batch_events
+from support.eventually import eventually
 from support.programs import Program
 from support.sse import Message, messages
 from support.tables import Tables
@@ -179,7 +181,8 @@ async def test_the_live_batches_cannot_be_told_without_postgresql(
     make_gateway: Callable[..., Program], topics: Topics, batch_id: int
 ) -> None:
     gateway = make_gateway(HEADWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
-    gateway.run()
+    gateway.start()
+    await eventually(lambda: answers(f"{gateway.url}/readyz"), lambda wrong: wrong is None)
     topics.create(batch_id)
     topics.create(batch_id + 1)
     topics.write_events([StageStart(batch_id=batch_id, stage="s"), StageStart(batch_id=batch_id + 1, stage="s")])
