@@ -99,7 +99,7 @@ def _program() -> Path:
     if go is None:
         raise MissingTool("go", "Install Go 1.26 or newer: https://go.dev/doc/install")
     program = PROGRAMS / "mercure" / "hub"
-    command = [go, "build", "-o", str(program), "."]
+    command = [go, "build", "-buildvcs=false", "-o", str(program), "."]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise MissingTool(f"The Mercure hub of {SOURCE}", f"Go could not build it:\n{done.stderr[-2000:]}")
