@@ -21,7 +21,7 @@ from bench import (
     stream_latency,
 )
 from bench.figures import report
-from bench.peers import comparison
+from bench.peers import comparison, streams
 from bench.results import entries, save
 from bench.stack import bench_stack
 
@@ -36,6 +36,7 @@ BENCHMARKS = {
     "late_joiners": late_joiners.measure,
     "fan_out": fan_out.measure,
     "stream_latency": stream_latency.measure,
+    "stream_peers": streams.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")
