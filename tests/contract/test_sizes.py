@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-FOLDERS = ("schemas", "producers", "projector", "gateway", "infra", "bench", "examples", "tests")
+FOLDERS = ("schemas", "producers", "projector", "gateway", "clients", "infra", "bench", "examples", "tests")
 MODULE_LINES = 400
 FUNCTION_LINES = 50
 
