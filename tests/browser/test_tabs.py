@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -22,9 +23,12 @@ WITHOUT = "globalThis.Real = SharedWorker; delete globalThis.SharedWorker;"
 
 
 @pytest.fixture
-def context(projector: Program, gateway: Program, page: Page) -> BrowserContext:
-    """One browser's tabs, closed before the gateway ends."""
-    return page.context
+async def context(projector: Program, gateway: Program, page: Page) -> AsyncIterator[BrowserContext]:
+    """One person's browser, closed before the gateway ends."""
+    assert page.context.browser is not None
+    made = await page.context.browser.new_context(timezone_id="UTC", locale="en-GB")
+    yield made
+    await made.close()
 
 
 async def streams(gateway: Program) -> int:
