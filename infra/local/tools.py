@@ -118,9 +118,7 @@ def node_packages(directory: Path) -> None:
     if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
         return
     command = [str(_npm()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise MissingTool(f"A package of {lock}", f"npm could not fetch it:\n{done.stderr[-2000:]}")
     stamp.write_bytes(lock.read_bytes())

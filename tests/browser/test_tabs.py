@@ -1,4 +1,4 @@
-"""Tabs of one browser read a batch's stream once, together: a server of HTTP/1.1 gets six connections from a browser."""
+"""Tabs of one browser read a batch's stream once, together: a browser opens six connections to a server."""
 
 from __future__ import annotations
 

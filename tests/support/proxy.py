@@ -1,4 +1,4 @@
-"""A TCP proxy as bad networks are: what the server sends arrives in small pieces, late, and is cut off in the middle."""
+"""A TCP proxy as bad networks are: what the server sends comes in small pieces, late, and is cut off."""
 
 from __future__ import annotations
 

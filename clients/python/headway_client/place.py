@@ -66,7 +66,9 @@ class Place:
             BadStream: it is none.
         """
         if content_type != "text/event-stream":
-            raise BadStream(f"Expected text/event-stream, got {content_type}: is there a Headway gateway at the address?")
+            raise BadStream(
+                f"Expected text/event-stream, got {content_type}: is there a Headway gateway at the address?"
+            )
         self._parser = EventStreamParser(self._last_event_id)
         self._received = False
         self._away_since = None

@@ -122,8 +122,30 @@ async def test_a_stream_begins_where_it_is_told_to_and_has_what_was_selected(
         assert isinstance(reset, Reset)
         assert "No such offset" in reset.reason
         assert len(rest) == 13
-        selected = client.stream(batch_id, event_types=["file_error", "batch_complete"], stages=["denoise"])
-        assert [int(one.id) async for one in selected] == [9, 10, 12]
+        selected = client.stream(batch_id, event_types=["file_error"], stages=["denoise"])
+        assert [int(one.id) async for one in selected] == [9, 10]
+
+
+async def test_one_who_waits_for_what_comes_misses_nothing_while_the_gateway_is_away(
+    gateway: Program, topics: Topics, batch_id: int
+) -> None:
+    topics.create(batch_id)
+    events = list(batch_events(batch_id, 10))
+    topics.write_events(events[:5])
+    async with HeadwayClient(gateway.url) as client:
+
+        async def follow() -> list[str]:
+            return [message.id async for message in client.stream(batch_id, start="latest")]
+
+        async def streams() -> int:
+            return int((await client.get("/healthz"))["streams"])
+
+        following = asyncio.create_task(follow())
+        await eventually(streams, lambda number: number == 1)
+        await asyncio.to_thread(gateway.kill)
+        topics.write_events(events[5:])
+        await asyncio.to_thread(gateway.run)
+        assert await following == [str(offset) for offset in range(5, len(events))]
 
 
 async def test_a_refusal_is_raised_with_what_the_gateway_says(
@@ -174,10 +196,12 @@ def _counts(batch: BatchState) -> dict[str, tuple[object, ...]]:
     }
 
 
-def test_the_blocking_client_reads_the_same(gateway: Program, topics: Topics, batch_id: int, projector: Program) -> None:
+def test_the_blocking_client_reads_the_same(
+    gateway: Program, topics: Topics, batch_id: int, projector: Program
+) -> None:
     events = written(topics, batch_id, 300, failed=3)
     with BlockingClient(gateway.url) as client:
-        found = [message for message in client.stream(batch_id)]
+        found = list(client.stream(batch_id))
         assert [message.event for message in found if isinstance(message, EventMessage)] == events
         *_, last = client.follow(batch_id)
         assert _counts(last.batch) == _counts(client.wait(batch_id)) == _counts(fold_in_python(events))

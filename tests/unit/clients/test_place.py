@@ -9,7 +9,9 @@ from headway_client import BadRequest, BadStream, Forbidden, GatewayAway, Gone, 
 from headway_client.place import Place, Start
 
 DATABASE_AWAY = b'{"type":"/problems/DatabaseAway","status":503,"detail":"PostgreSQL does not answer"}'
-NOT_FOUND = b'{"type":"/problems/NoSuchBatch","title":"Not Found","status":404,"detail":"There is no batch 7","batchId":7}'
+NOT_FOUND = (
+    b'{"type":"/problems/NoSuchBatch","title":"Not Found","status":404,"detail":"There is no batch 7","batchId":7}'
+)
 
 
 class Clock:
@@ -61,7 +63,7 @@ def test_a_refusal_is_raised_as_the_problem_that_it_is(status: int, kind: type[P
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff"])
 def test_a_refusal_by_something_else_than_a_gateway_is_a_problem_too(body: bytes) -> None:
-    with pytest.raises(Problem, match="^418: I'm a Teapot$"):
+    with pytest.raises(Problem, match=r"^418: I'm a Teapot$"):
         place().refused(418, body, None)
 
 

@@ -1,4 +1,4 @@
-"""A client waits as long as it was asked to, longer after each failure, up to a bound, and never in step with others."""
+"""A client waits as long as it was asked to, longer after each failure, up to a bound, out of step with others."""
 
 from __future__ import annotations
 

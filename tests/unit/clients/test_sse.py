@@ -24,11 +24,9 @@ def data(*chunks: bytes) -> list[bytes]:
     return [frame.data for frame in frames(*chunks)]
 
 
-
-
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_lines_end_with_lf_cr_or_crlf(end: bytes) -> None:
-    """The rule: "Lines must be separated by either a [...] (CRLF) character pair, a single [...] (LF) [...], or a single [...] (CR)"."""
+    """The rule: "Lines must be separated by either [...] (CRLF) [...], a single [...] (LF) [...], or [...] (CR)"."""
     assert data(end.join([b"data: a", b"data: b", b"", b"data: c", b"", b""])) == [b"a\nb", b"c"]
 
 
@@ -96,17 +94,22 @@ def test_the_event_field_names_one_event_only() -> None:
 
 
 def test_an_event_without_data_is_not_dispatched_and_its_name_is_forgotten() -> None:
-    """The rule: "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string"."""
+    """The rule: "If the data buffer is an empty string, set [...] the event type buffer to the empty string"."""
     assert frames(b"event: a\n\ndata: b\n\n") == [Frame("", "message", b"b")]
 
 
 def test_an_id_holds_for_the_events_after_it_until_the_next() -> None:
-    assert [frame.id for frame in frames(b"id: 1\ndata\n\ndata\n\nid: 2\n\ndata\n\nid\ndata\n\n")] == ["1", "1", "2", ""]
+    assert [frame.id for frame in frames(b"id: 1\ndata\n\ndata\n\nid: 2\n\ndata\n\nid\ndata\n\n")] == [
+        "1",
+        "1",
+        "2",
+        "",
+    ]
     assert frames(b"data\n\n", last_event_id="7") == [Frame("7", "message", b"")]
 
 
 def test_an_id_with_nul_is_ignored() -> None:
-    """The rule: "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value."."""
+    """The rule: "If the field value does not contain U+0000 NULL, then set the last event ID buffer"."""
     assert frames(b"id: 1\nid: 2\0\ndata\n\n") == [Frame("1", "message", b"")]
 
 
@@ -122,7 +125,7 @@ def test_an_id_is_the_place_to_resume_at_only_with_the_end_of_its_event() -> Non
 
 @pytest.mark.parametrize("wrong", [b"", b"+5", b"-5", b"5s", b" 5", b"1_0", "٣".encode(), b"9" * 5000])
 def test_a_retry_that_is_not_digits_is_ignored(wrong: bytes) -> None:
-    """The rule: "If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten"."""
+    """The rule: "If the field value consists of only ASCII digits, then interpret [it] as an integer in base ten"."""
     parser = EventStreamParser()
     parser.feed(b"retry: 1500\n")
     assert parser.retry_ms == 1500
