@@ -67,7 +67,7 @@ async def python_httpx_sse(address: str) -> list[Message]:
                     async for event in source.aiter_sse():
                         if event.data:
                             message = Message(event.id, event.event or "message", event.data)
-                            found.append(message)  # noqa: PERF401 - what came before a cut is kept
+                            found.append(message)
             except httpx.TransportError:
                 await asyncio.sleep(RETRY_S)
 

@@ -107,7 +107,7 @@ async def test_each_record_is_one_message_with_the_same_text(
 async def test_pieces_of_any_size_and_cuts_in_the_middle_of_a_message_lose_and_repeat_nothing(
     client: SseClient, gateway: Program, expected: list[Message], batch_id: int
 ) -> None:
-    async with Proxy(gateway.port, cut_after=[700, 1500, 40_000, 5], seed=batch_id).serve() as proxy:
+    async with Proxy(gateway.port, cut_after=[700, 1500, 40_000, 450], seed=batch_id).serve() as proxy:
         assert await client(f"{proxy.url}/api/stream?batchId={batch_id}") == expected
         assert proxy.cut == 4
 
