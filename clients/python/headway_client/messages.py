@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from headway_events import (
@@ -60,7 +60,7 @@ class OtherMessage(msgspec.Struct, frozen=True):
 Message: TypeAlias = EventMessage | Snapshot | Reset | OtherMessage
 
 
-class Update(msgspec.Struct, frozen=True):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """A batch after one more message of its stream."""
 
     batch: BatchState
@@ -95,6 +95,9 @@ def count(batch: BatchState, message: Message) -> BatchState:
     if isinstance(message, Snapshot):
         return message.batch
     return BatchState() if isinstance(message, Reset) else batch
+
+
+TELLING: Final = frozenset({"batch_complete", "stage_start", "snapshot", "reset"})  # names that `is_closed` looks at
 
 
 def is_closed(message: Message, before: bool) -> bool:

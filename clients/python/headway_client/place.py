@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from headway_client.errors import BadStream, GatewayAway, problem
-from headway_client.messages import Message, is_closed, read
+from headway_client.messages import TELLING, Message, is_closed, read
 from headway_client.reconnection import Reconnection, retry_after_s
 from headway_client.sse import EventStreamParser
 
@@ -80,12 +80,14 @@ class Place:
         Raises:
             BadStream: one of them cannot be read.
         """
-        messages = [read(frame, self._batch_id) for frame in self._parser.feed(chunk)]
+        frames = self._parser.feed(chunk)
+        messages = [read(frame, self._batch_id) for frame in frames]
         self._last_event_id = self._parser.last_event_id
         if self._parser.retry_ms is not None:
             self._reconnection.asked_s = self._parser.retry_ms / 1000
-        for message in messages:
-            self._closed = is_closed(message, self._closed)
+        if not TELLING.isdisjoint({frame.name for frame in frames}):
+            for message in messages:
+                self._closed = is_closed(message, self._closed)
         if messages:
             self._received = True
             self._reconnection.succeeded()
