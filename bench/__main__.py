@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import catch_up, latency, memory, new_batch, produce, projection, replay
+from bench import catch_up, idle_connections, latency, memory, new_batch, produce, projection, replay
 from bench.figures import report
 from bench.peers import comparison
 from bench.results import entries, save
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "catch_up": catch_up.measure,
     "memory": memory.measure,
     "replay": replay.measure,
+    "idle_connections": idle_connections.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")

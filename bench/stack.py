@@ -7,12 +7,13 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
+import psutil
 from confluent_kafka.admin import AdminClient
 from headway_events import TopicNames
 
@@ -71,9 +72,17 @@ class BenchStack:
     @contextmanager
     def gateway(self) -> Iterator[int]:
         """A running gateway; its port."""
-        port = free_port()
-        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port):
+        with self.gateway_process() as (port, _):
             yield port
+
+    @contextmanager
+    def gateway_process(self, **settings: str) -> Iterator[tuple[int, psutil.Process]]:
+        """A running gateway with settings of its own; its port and its process."""
+        port = free_port()
+        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port, settings) as service:
+            process = service.process()
+            assert process is not None
+            yield port, process
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,13 +97,15 @@ class BenchStack:
         }
 
     @contextmanager
-    def _program(self, name: str, port_setting: str, port: int) -> Iterator[Service]:
+    def _program(
+        self, name: str, port_setting: str, port: int, settings: Mapping[str, str] | None = None
+    ) -> Iterator[Service]:
         service = Service(
             name=name,
             command=lambda: [program(name), "run"],
             directory=self.directory / "logs",
             healthy=lambda: answers(f"http://127.0.0.1:{port}/healthz"),
-            environment={**self.environment, port_setting: str(port)},
+            environment={**self.environment, port_setting: str(port), **(settings or {})},
             tied=True,
         )
         service.start()

@@ -7,6 +7,7 @@
  */
 
 import { exactJson } from "./format.js";
+import { checkSession } from "./session.js";
 import * as store from "./store.js";
 
 const EVENT_TYPES = [
@@ -81,8 +82,10 @@ async function whatNow(batchId) {
     store.setConnection("finished");
     return;
   }
-  const status = await fetch(`/api/batches/${batchId}`).then((response) => response.status, () => 0);
-  store.setConnection(status === 404 ? "unknown" : "offline");
+  const response = await fetch(`/api/batches/${batchId}`).catch(() => null);
+  checkSession(response);
+  const status = response?.status ?? 0;
+  store.setConnection(status === 404 ? "unknown" : status === 403 ? "refused" : "offline");
   // Without PostgreSQL there is no snapshot, but the stream from the beginning gives the same counts.
   const from = status === 503 ? "earliest" : "snapshot";
   setTimeout(() => connect(batchId, from), RETRY_MS);

@@ -6,7 +6,7 @@ import { emptyBatch, foldBatch, resume } from "./fold.js";
 /** @typedef {import("./fold.js").BatchState} BatchState */
 /** @typedef {import("./fold.js").BatchEvent} BatchEvent */
 /** @typedef {import("./fold.js").StageState} StageState */
-/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown" | "stopped"} Connection */
+/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown" | "refused" | "stopped"} Connection */
 
 /**
  * What the stream does not tell of a batch.

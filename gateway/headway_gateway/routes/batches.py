@@ -14,7 +14,7 @@ from headway_events import EVENT_TYPES, BatchState, Status, batch_status, decode
 
 from headway_gateway import position, sse
 from headway_gateway.errors import InvalidParameter, LogDropped, NoSuchBatch
-from headway_gateway.keys import HUB, SETTINGS, STORE
+from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.store import run_state
 
 MOST_BATCHES: Final = 200
@@ -25,10 +25,11 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 async def batches(request: web.Request) -> web.Response:
-    """A page of batches, newest first."""
+    """A page of the batches that may be read, newest first."""
     limit = _limit(request, default=50, most=MOST_BATCHES)
-    after = _cursor(request)
-    rows, runs = await request.app[STORE].batches(after=after, search=request.query.get("q", ""), most=limit + 1)
+    rows, runs = await request.app[STORE].batches(
+        after=_cursor(request), search=request.query.get("q", ""), most=limit + 1, allowed=request[PRINCIPAL].batches
+    )
     by_batch = {batch_id: list(some) for batch_id, some in groupby(runs, key=lambda run: run["batchid"])}
     page = rows[:limit]
     following = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -17,13 +18,14 @@ from headway_events import EVENT_TYPES
 
 from headway_gateway import position, sse
 from headway_gateway.errors import InvalidParameter, LogDropped, RequestError
-from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS
+from headway_gateway.keys import HUB, METRICS, PRINCIPAL, SETTINGS, STORE, STREAMS
 from headway_gateway.position import After, At, Beginning, Reset, Since, Start
 from headway_gateway.replay import Replay, replay
 from headway_gateway.subscription import ClientTooSlow, Selection, Subscription
 
 logger = logging.getLogger(__name__)
 
+MOST_TIMER_S = 30 * 24 * 60 * 60.0  # event loops cannot wait for ever; a client that comes again is harmless
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
@@ -104,6 +106,7 @@ async def _send(request: web.Request, prepared: Prepared) -> web.StreamResponse:
     task = asyncio.current_task()
     assert task is not None
     request.app[STREAMS].tasks.add(task)
+    expiry = _end_at_expiry(request, task)
     try:
         await subscription.run(prepared.position, prepared.preface)
     except asyncio.CancelledError:
@@ -112,6 +115,7 @@ async def _send(request: web.Request, prepared: Prepared) -> web.StreamResponse:
         task.uncancel()  # the gateway ends: see app.drain
         await subscription.say_goodbye()
     except ClientTooSlow:
+        request.app[METRICS].cut_off.inc()
         logger.warning("A client was too slow and is cut off", extra={"action": "client_cut_off", **_who(request)})
         if request.transport is not None:
             request.transport.abort()
@@ -122,7 +126,18 @@ async def _send(request: web.Request, prepared: Prepared) -> web.StreamResponse:
         )
     finally:
         request.app[STREAMS].tasks.discard(task)
+        if expiry is not None:
+            expiry.cancel()
     return response
+
+
+def _end_at_expiry(request: web.Request, task: asyncio.Task[object]) -> asyncio.TimerHandle | None:
+    """End a stream with the token that it was opened with; the client comes again, and is refused."""
+    expires_at = request[PRINCIPAL].expires_at
+    if expires_at is None:
+        return None
+    in_s = min(expires_at - time.time(), MOST_TIMER_S)
+    return asyncio.get_running_loop().call_later(in_s, request.app[STREAMS].end, task)
 
 
 def _selection(request: web.Request) -> Selection:

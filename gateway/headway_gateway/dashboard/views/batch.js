@@ -14,6 +14,7 @@ const CONNECTION = {
   offline: "Reconnecting, no news since",
   finished: "Finished",
   unknown: "Waiting for this batch to begin",
+  refused: "Your token is not for this batch",
   stopped: "Not followed",
 };
 
