@@ -51,7 +51,7 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", metrics.metrics)
-    dashboard.add_static(app)
+    app.router.add_get("/static/{name:.+}", dashboard.file)
     return app
 
 

@@ -50,7 +50,7 @@ class Connection(web.RequestHandler):
             document = problems.problem(431, "The address or a header is too long")
         else:
             document = problems.problem(400, f"This is no HTTP request: {reason}")
-        response = responses.of_problem(document, responses.SECURITY_HEADERS)
+        response = responses.of_problem(document, {**responses.SECURITY_HEADERS, "Connection": "close"})
         response.force_close()
         return response
 

@@ -13,6 +13,7 @@ from headway_gateway.errors import NotAuthenticated
 from headway_gateway.keys import CLIENT
 
 FOLDER: Final = Path(str(files("headway_gateway") / "dashboard"))
+FILES: Final = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.*")}
 LOGIN_PAGE: Final = (FOLDER / "login.html").read_bytes()
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -34,12 +35,9 @@ async def index(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(FOLDER / "index.html", headers=HEADERS)
 
 
-def add_static(app: web.Application) -> None:
-    """Serve the page's files below /static/."""
-    app.router.add_static("/static/", FOLDER)
-    app.on_response_prepare.append(_add_headers)
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path.startswith("/static/"):
-        response.headers.update(HEADERS)
+async def file(request: web.Request) -> web.FileResponse:
+    """One of the page's files: only those that are known by name can be asked for."""
+    path = FILES.get(request.match_info["name"])
+    if path is None:
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers=HEADERS)
