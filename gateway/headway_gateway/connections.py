@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -61,11 +61,11 @@ class _Server(web.Server):
             made.request_handler, request_factory=made.request_factory, handler_cancellation=made.handler_cancellation
         )
         self._connection_gauge = app[METRICS].connections
-        self._idle_timeout_s = app[SETTINGS].idle_timeout_s
+        # No access log: addresses can be secret.
+        self._options: dict[str, Any] = {"access_log": None, "keepalive_timeout": app[SETTINGS].idle_timeout_s}
 
     def __call__(self) -> web.RequestHandler:
-        loop = asyncio.get_running_loop()
-        return Connection(self, loop=loop, access_log=None, keepalive_timeout=self._idle_timeout_s)
+        return Connection(self, loop=asyncio.get_running_loop(), **self._options)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         self._connection_gauge.inc()

@@ -212,9 +212,10 @@ def _networks(found: Mapping[str, str], name: str) -> tuple[Network, ...]:
 def _proxy_header(found: Mapping[str, str], name: str, default: ProxyHeader) -> ProxyHeader:
     text = found.get(name) or default
     try:
-        return msgspec.convert(text, ProxyHeader)
+        header: ProxyHeader = msgspec.convert(text, ProxyHeader)
     except msgspec.ValidationError:
         raise InvalidSetting(name, text, "X-Forwarded-For or Forwarded") from None
+    return header
 
 
 def _log_level(found: Mapping[str, str], name: str, default: str) -> str:

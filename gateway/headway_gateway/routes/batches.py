@@ -181,9 +181,10 @@ def _cursor(request: web.Request) -> tuple[datetime, int] | None:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=_Cursor)
+        cursor: tuple[datetime, int] = msgspec.json.decode(base64.urlsafe_b64decode(text), type=_Cursor)
     except ValueError:
         raise InvalidParameter("after", text, "the `after` of a `next` address") from None
+    return cursor
 
 
 def _encode_cursor(row: asyncpg.Record) -> str:

@@ -206,7 +206,8 @@ async def test_a_query_token_reads_its_batch_without_a_header_and_changes_nothin
 async def test_a_query_token_is_made_for_batches_that_may_be_read_alone(client: aiohttp.ClientSession) -> None:
     async with client.post("/api/access-tokens", json={"batchId": 2}, headers=bearer(1)) as response:
         await refusal(response, 403, "OutOfScope")
-    for body in ({}, {"batchId": None}, {"batchId": "x"}, [], {"batchId": 1.5}):
+    bodies: list[object] = [{}, {"batchId": None}, {"batchId": "x"}, [], {"batchId": 1.5}]
+    for body in bodies:
         async with client.post("/api/access-tokens", json=body, headers=bearer(1)) as response:
             await refusal(response, 400, "InvalidParameter")
 
@@ -346,7 +347,7 @@ class IdentityProvider:
         self.asked += 1
         if self.away:
             return web.Response(status=502)
-        published = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(self._private.public_key()))  # type: ignore[arg-type]
+        published = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(self._private.public_key()))
         return web.json_response({"keys": [{**published, "kid": "one"}]})
 
 

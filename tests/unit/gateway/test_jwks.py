@@ -32,7 +32,7 @@ class Source:
         await self.answering.wait()
         if self.away:
             raise OSError("away")
-        made: dict[str, Any] = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(KEY))  # type: ignore[arg-type]
+        made: dict[str, Any] = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(KEY))
         named = [made if kid is None else {**made, "kid": kid} for kid in self.kids]
         return json.dumps({"keys": named}).encode()
 
