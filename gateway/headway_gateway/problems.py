@@ -20,8 +20,13 @@ def problem(status: int, detail: str, *, kind: str = "about:blank", **members: A
 
 def of_error(error: RequestError) -> dict[str, Any]:
     """The problem that an error is: its class is the kind, its attributes (parameter, batch) are members."""
-    members = {_camel(name): value for name, value in vars(error).items() if isinstance(value, str | int)}
-    return problem(error.status, str(error), kind=f"/problems/{type(error).__name__}", **members)
+    members = {_camel(name): _whole(value) for name, value in vars(error).items() if isinstance(value, str | int)}
+    return problem(error.status, str(_whole(str(error))), kind=f"/problems/{type(error).__name__}", **members)
+
+
+def _whole(value: str | int) -> str | int:
+    """What a client has sent may be no text in Unicode; what is answered is."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _camel(name: str) -> str:

@@ -6,12 +6,13 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
 FROM batchOverview WHERE batchId = :batch_id;
 
 -- name: batch_page
--- Batches, newest first, after a given one; `pattern` is matched with the name and the id.
+-- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
 FROM batchOverview
 WHERE (createdAt, batchId) < (:created_before::timestamptz, :batch_before::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
+  AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
 ORDER BY createdAt DESC, batchId DESC
 LIMIT :most;
 

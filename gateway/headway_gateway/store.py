@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -75,15 +75,20 @@ class Store:
             return row
 
     async def batches(
-        self, *, after: tuple[datetime, int] | None, search: str, most: int
+        self, *, after: tuple[datetime, int] | None, search: str, most: int, allowed: Collection[int] | None
     ) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
-        """A page of batches, newest first, and the runs of their stages."""
+        """A page of batches (of those allowed, if it is not all), newest first, and the runs of their stages."""
         created, batch_id = after or LAST
         pattern = "%" + search.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
         async with self._connection() as connection:
             batches = await _rows(
                 _queries.batch_page(
-                    connection, created_before=created, batch_before=batch_id, pattern=pattern, most=most
+                    connection,
+                    created_before=created,
+                    batch_before=batch_id,
+                    pattern=pattern,
+                    most=most,
+                    allowed=None if allowed is None else list(allowed),
                 )
             )
             return batches, await self._runs(connection, [row["batchid"] for row in batches])

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import asyncpg
 import msgspec
 from aiohttp import web
 from headway_events import EVENT_TYPES, BatchState, Status, batch_status, decode, percent, status_at
+from msgspec import Meta
 
 from headway_gateway import position, sse
 from headway_gateway.errors import InvalidParameter, LogDropped, NoSuchBatch
-from headway_gateway.keys import HUB, SETTINGS, STORE
+from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.store import run_state
 
 MOST_BATCHES: Final = 200
 MOST_EVENTS: Final = 1000
 LARGEST_OFFSET: Final = 2**63 - 1
 
+_Cursor = tuple[Annotated[datetime, Meta(tz=True)], Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]]
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
 async def batches(request: web.Request) -> web.Response:
-    """A page of batches, newest first."""
+    """A page of the batches that may be read, newest first."""
     limit = _limit(request, default=50, most=MOST_BATCHES)
-    after = _cursor(request)
-    rows, runs = await request.app[STORE].batches(after=after, search=request.query.get("q", ""), most=limit + 1)
+    rows, runs = await request.app[STORE].batches(
+        after=_cursor(request), search=request.query.get("q", ""), most=limit + 1, allowed=request[PRINCIPAL].batches
+    )
     by_batch = {batch_id: list(some) for batch_id, some in groupby(runs, key=lambda run: run["batchid"])}
     page = rows[:limit]
     following = None
@@ -166,13 +171,9 @@ def _limit(request: web.Request, *, default: int, most: int) -> int:
 
 def _offset(request: web.Request, name: str, default: int) -> int:
     text = request.query.get(name, str(default))
-    try:
-        number = int(text) if len(text) < 20 else None
-    except ValueError:
-        number = None
-    if number is None or not -1 <= number <= LARGEST_OFFSET:
+    if not re.fullmatch(r"-1|[0-9]{1,19}", text) or int(text) > LARGEST_OFFSET:
         raise InvalidParameter(name, text, "an offset")
-    return number
+    return int(text)
 
 
 def _cursor(request: web.Request) -> tuple[datetime, int] | None:
@@ -180,9 +181,10 @@ def _cursor(request: web.Request) -> tuple[datetime, int] | None:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[datetime, int])
+        cursor: tuple[datetime, int] = msgspec.json.decode(base64.urlsafe_b64decode(text), type=_Cursor)
     except ValueError:
         raise InvalidParameter("after", text, "the `after` of a `next` address") from None
+    return cursor
 
 
 def _encode_cursor(row: asyncpg.Record) -> str:
