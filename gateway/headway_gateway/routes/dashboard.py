@@ -19,7 +19,7 @@ HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-        "trusted-types 'none'"
+        "trusted-types headway-worker"
     ),
     "Cache-Control": "no-cache",  # asked for again each time, and answered with 304: an upgrade is seen at once
 }
