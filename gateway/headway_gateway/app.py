@@ -14,7 +14,7 @@ from aiohttp import web
 from headway_gateway import problems
 from headway_gateway.errors import RequestError, UnknownHost
 from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS, Streams
-from headway_gateway.routes import batches, dashboard, health, stream
+from headway_gateway.routes import batches, dashboard, exports, files, health, log, reference, stream
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
 from headway_gateway.topic_feed import FeedHub
@@ -38,7 +38,15 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/api/stream", stream.stream)
     app.router.add_get("/api/batches", batches.batches)
     app.router.add_get("/api/batches/{batch_id}", batches.batch)
-    app.router.add_get("/api/batches/{batch_id}/events", batches.events)
+    app.router.add_get("/api/batches/{batch_id}/stages", batches.stages)
+    app.router.add_get("/api/batches/{batch_id}/events", log.events)
+    app.router.add_get("/api/batches/{batch_id}/dead-letters", log.dead_letters)
+    app.router.add_get("/api/batches/{batch_id}/files", files.files)
+    app.router.add_get("/api/batches/{batch_id}/files/{file_name:.+}", files.file)
+    app.router.add_get("/api/batches/{batch_id}/errors", files.errors)
+    app.router.add_get("/api/batches/{batch_id}/export", exports.export)
+    app.router.add_get("/api/openapi.json", reference.document)
+    app.router.add_get("/api/docs", reference.page)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     dashboard.add_static(app)
@@ -81,7 +89,7 @@ async def drain(app: web.Application) -> None:
 
 async def _connect(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
-    app[STORE] = await Store.open(settings.database_url)
+    app[STORE] = await Store.open(settings.database_url, silence_s=settings.export_timeout_s)
     app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
     yield
     await app[HUB].close()

@@ -7,7 +7,10 @@ HeadwayError
         ├── InvalidParameter   400
         ├── UnknownHost        403
         ├── NoSuchBatch        404
+        ├── NoSuchFile         404
         ├── LogDropped         410
+        ├── ParquetMissing     501
+        ├── TooManyExports     503
         ├── KafkaAway          503
         └── DatabaseAway       503
 """
@@ -66,6 +69,17 @@ class NoSuchBatch(RequestError):
         self.batch_id = batch_id
 
 
+class NoSuchFile(RequestError):
+    """The batch has no such file."""
+
+    status = 404
+
+    def __init__(self, batch_id: int, file_name: str) -> None:
+        super().__init__(f"Batch {batch_id} has no file {file_name!r}, or none yet")
+        self.batch_id = batch_id
+        self.file_name = file_name
+
+
 class LogDropped(RequestError):
     """The events of the batch are not kept any more; its counts are."""
 
@@ -77,6 +91,19 @@ class LogDropped(RequestError):
             " or stream with from=snapshot"
         )
         self.batch_id = batch_id
+
+
+class ParquetMissing(RequestError):
+    """This gateway cannot write Parquet: install `headway-gateway[parquet]` beside it, or ask for csv or ndjson."""
+
+    status = 501
+
+
+class TooManyExports(RequestError):
+    """So many exports are under way that no other can begin; try again."""
+
+    status = 503
+    retry_after_s = 10
 
 
 class KafkaAway(RequestError):
