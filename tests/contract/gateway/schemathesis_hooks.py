@@ -1,0 +1,25 @@
+"""What Schemathesis cannot know of this API: which values lead somewhere, and how a stream comes to its end."""
+
+from __future__ import annotations
+
+import os
+
+import schemathesis
+
+FINISHED = os.environ["FINISHED_BATCH"]
+CURSORS = {"/api/batches": os.environ["BATCH_CURSOR"], "/api/batches/{batchId}/files": os.environ["FILE_CURSOR"]}
+STREAM = "/api/stream"
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, _: dict[str, object]) -> None:
+    """A cursor is one that the server gave, and a stream is that of a batch which is finished."""
+    query = case.query
+    path = case.operation.path
+    if path in CURSORS and "after" in query:
+        query["after"] = CURSORS[path]
+    if path == STREAM:
+        query["batchId"] = FINISHED
+        for name in ("lastEventId", "mode", "rate"):
+            query.pop(name, None)
+        case.headers.pop("Last-Event-ID", None)
