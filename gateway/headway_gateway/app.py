@@ -42,14 +42,14 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/api/batches/{batch_id}/events", log.events)
     app.router.add_get("/api/batches/{batch_id}/dead-letters", log.dead_letters)
     app.router.add_get("/api/batches/{batch_id}/files", files.files)
-    app.router.add_get("/api/batches/{batch_id}/files/{file_name:.+}", files.file)
+    app.router.add_get("/api/batches/{batch_id}/files/{file_name:(?s:.+)}", files.file)
     app.router.add_get("/api/batches/{batch_id}/errors", files.errors)
     app.router.add_get("/api/batches/{batch_id}/export", exports.export)
     app.router.add_get("/api/openapi.json", reference.document)
     app.router.add_get("/api/docs", reference.page)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
-    dashboard.add_static(app)
+    app.router.add_get("/static/{path:.+}", dashboard.static)
     return app
 
 

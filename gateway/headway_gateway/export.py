@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
@@ -25,10 +26,15 @@ from headway_gateway.responses import ExportedEvent, ExportedFile
 
 FORMULA: Final = frozenset("=+-@\t\r\n")  # what OWASP lists of how spreadsheets know a formula
 
-Record = Mapping[str, Any]
 
 _encode: Final = msgspec.json.Encoder().encode
-_LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")  # between the tokens of JSON: inside of text they are escaped
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")  # between the tokens of JSON: inside of text they are escaped
+
+
+class Record(Protocol):
+    """A row of the database."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def events_table(batch_id: int) -> Table:
 
     def line(record: Record) -> bytes:
         value = record["value"].encode()
-        return sse.with_status(decode(value, batch_id=batch_id), value).translate(_LINE_ENDS) + b"\n"
+        return _LINE_END.sub(b" ", sse.with_status(decode(value, batch_id=batch_id), value)) + b"\n"
 
     return Table(ExportedEvent, row, line)
 

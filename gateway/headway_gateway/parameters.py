@@ -34,7 +34,7 @@ EventTypeName = Annotated[
 StageFilter = Annotated[StageName, Meta(description="Only this stage.")]
 
 
-class _Query(Struct, rename="camel", kw_only=True, frozen=True):
+class _Query(Struct, rename="camel", kw_only=True):
     """Parameters that are not listed are ignored."""
 
 
@@ -176,7 +176,7 @@ class FilePlace(Struct, array_like=True, frozen=True):
     stage: Text
 
 
-Place = TypeVar("Place", BatchPlace, FilePlace)
+Place = TypeVar("Place", bound=BatchPlace | FilePlace)
 
 
 def encode_cursor(place: BatchPlace | FilePlace) -> str:

@@ -13,7 +13,7 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
 FROM batchOverview AS overview
 WHERE (createdAt, batchId) < (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
-  AND labels @> :labels::jsonb
+  AND labels @> ALL(:labels::jsonb[])
   AND (:statuses::text[] IS NULL OR (
       SELECT CASE
           WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
@@ -32,7 +32,7 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
 FROM batchOverview AS overview
 WHERE (createdAt, batchId) > (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
-  AND labels @> :labels::jsonb
+  AND labels @> ALL(:labels::jsonb[])
   AND (:statuses::text[] IS NULL OR (
       SELECT CASE
           WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
@@ -195,10 +195,10 @@ WHERE bytesBefore < :most_bytes
 ORDER BY topicOffset;
 
 -- name: export_files
--- The next rows of an export of files.
+-- The next rows of an export of files, of one run: PostgreSQL takes a bound of three columns for one that no row passes.
 SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView
-WHERE batchId = :batch_id AND (stage, run, fileName) > (:after_stage, :after_run, :after_name)
-ORDER BY stage, run, fileName LIMIT :most;
+WHERE batchId = :batch_id AND stage = :stage AND run = :run AND fileName > :after
+ORDER BY fileName LIMIT :most;
 
 -- name: ping$
 SELECT 1;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
@@ -49,7 +49,7 @@ class Reading:
         *,
         after: BatchPlace | None,
         search: str,
-        labels: Mapping[str, str],
+        labels: Sequence[tuple[str, str]],
         statuses: Sequence[Status],
         silent_since: datetime,
         upwards: bool,
@@ -64,7 +64,7 @@ class Reading:
                 created_at=place.created_at,
                 batch_id=place.batch_id,
                 pattern=_pattern(search),
-                labels=json.dumps(labels),
+                labels=[json.dumps({name: value}) for name, value in labels],
                 statuses=list(statuses) or None,
                 silent_since=silent_since,
                 most=limit + 1,
@@ -180,17 +180,11 @@ class Reading:
             )
         )
 
-    async def next_files(self, batch_id: int, after: tuple[str, int, str]) -> list[asyncpg.Record]:
-        """The files after a stage, run and name, as many as one read of an export holds."""
-        stage, run, name = after
+    async def next_files(self, batch_id: int, stage: str, run: int, after: str) -> list[asyncpg.Record]:
+        """The files of a run after a name, as many as one read of an export holds."""
         return await rows(
             queries.export_files(
-                self._connection,
-                batch_id=batch_id,
-                after_stage=stage,
-                after_run=run,
-                after_name=name,
-                most=EXPORT_ROWS,
+                self._connection, batch_id=batch_id, stage=stage, run=run, after=after, most=EXPORT_ROWS
             )
         )
 

@@ -7,7 +7,7 @@ whose nextOffset counts every event. What depends on the time of asking as well,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ def tag_headers(tag: str) -> dict[str, str]:
     return {"ETag": f'"{tag}"', "Cache-Control": REVALIDATED}
 
 
-def has_it(request: web.Request, headers: dict[str, str]) -> bool:
+def has_it(request: web.Request, headers: Mapping[str, str]) -> bool:
     """Whether the client has the answer with this tag (RFC 9110, section 13.1.2)."""
     return any(known.value == "*" or f'"{known.value}"' == headers["ETag"] for known in request.if_none_match or ())
 

@@ -29,7 +29,7 @@ async def batches(request: web.Request) -> web.Response:
         page = await reading.batches(
             after=None if after is None else parameters.read_cursor(after, BatchPlace),
             search=query.q,
-            labels=dict(label.split(":", 1) for label in query.label),
+            labels=[(name, value) for name, _, value in (label.partition(":") for label in query.label)],
             statuses=query.status,
             silent_since=view.now - view.stalled_after,
             upwards=query.order == "asc",

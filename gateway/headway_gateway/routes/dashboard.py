@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 FOLDER: Final = Path(str(files("headway_gateway") / "dashboard"))
+FILES: Final = {str(path.relative_to(FOLDER)): path for path in FOLDER.rglob("*") if path.is_file()}
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -23,12 +24,9 @@ async def index(_: web.Request) -> web.FileResponse:
     return web.FileResponse(FOLDER / "index.html", headers=HEADERS)
 
 
-def add_static(app: web.Application) -> None:
-    """Serve the page's files below /static/."""
-    app.router.add_static("/static/", FOLDER)
-    app.on_response_prepare.append(_add_headers)
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path.startswith("/static/"):
-        response.headers.update(HEADERS)
+async def static(request: web.Request) -> web.FileResponse:
+    """One of the page's files."""
+    path = FILES.get(request.match_info["path"])
+    if path is None:
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers=HEADERS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from typing import Final
 
 import asyncpg
 from aiohttp import web
@@ -27,8 +26,6 @@ from headway_gateway.subscription import WRITE_BYTES, ClientTooSlow
 logger = logging.getLogger(__name__)
 
 Pages = AsyncIterator[list[asyncpg.Record]]
-
-FIRST_FILE: Final = ("", 0, "")  # before every stage, run and name
 
 
 class ClientGone(Exception):
@@ -79,7 +76,7 @@ async def _export(
             return
     table, pages = await _rows(reading, batch_id, query)
     encoder = _encoder(query, table)
-    page = await anext(pages, [])
+    page: list[asyncpg.Record] = await anext(pages, [])
     response.headers["Content-Type"] = encoder.content_type
     response.headers["Content-Disposition"] = f'attachment; filename="batch-{batch_id}-{query.what}.{query.format}"'
     await response.prepare(request)
@@ -98,7 +95,7 @@ async def _rows(reading: Reading, batch_id: int, query: ExportQuery) -> tuple[Ta
         return events_table(batch_id), _events(reading, batch_id)
     runs = await reading.runs([batch_id])
     current = {(run["stage"], run["run"]) for run in runs if run["iscurrent"]}
-    return files_table(batch_id, current), _files(reading, batch_id)
+    return files_table(batch_id, current), _files(reading, batch_id, sorted((run["stage"], run["run"]) for run in runs))
 
 
 async def _events(reading: Reading, batch_id: int) -> Pages:
@@ -108,12 +105,12 @@ async def _events(reading: Reading, batch_id: int) -> Pages:
         after = page[-1]["topicoffset"]
 
 
-async def _files(reading: Reading, batch_id: int) -> Pages:
-    after = FIRST_FILE
-    while page := await reading.next_files(batch_id, after):
-        yield page
-        last = page[-1]
-        after = (last["stage"], last["run"], last["filename"])
+async def _files(reading: Reading, batch_id: int, runs: list[tuple[str, int]]) -> Pages:
+    for stage, run in runs:
+        after = ""
+        while page := await reading.next_files(batch_id, stage, run, after):
+            yield page
+            after = page[-1]["filename"]
 
 
 def _encoder(query: ExportQuery, table: Table) -> Encoder:

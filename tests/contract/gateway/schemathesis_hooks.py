@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import schemathesis
+
+Case = schemathesis.Case[Any]
 
 FINISHED = os.environ["FINISHED_BATCH"]
 CURSORS = {"/api/batches": os.environ["BATCH_CURSOR"], "/api/batches/{batchId}/files": os.environ["FILE_CURSOR"]}
@@ -12,7 +15,7 @@ STREAM = "/api/stream"
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, _: dict[str, object]) -> None:
+def before_call(context: schemathesis.HookContext, case: Case, _: dict[str, object]) -> None:
     """A cursor is one that the server gave, and a stream is that of a batch which is finished."""
     query = case.query
     path = case.operation.path

@@ -77,7 +77,7 @@ async def test_an_unknown_address_or_method_is_a_problem(client: aiohttp.ClientS
         ("DELETE", "/api/batches/1", 405),
         ("PUT", "/", 405),
         ("POST", "/static/main.js", 405),
-        ("BREW", "/api/stream", 405),
+        ("PATCH", "/api/stream", 405),
     ):
         async with client.request(method, path) as response:
             assert response.status == status, (method, path)
@@ -132,7 +132,7 @@ workers = 2
 deterministic = true
 max-examples = 15
 
-[phases.stateful]
+[phases.stateful.generation]
 max-examples = 10
 
 [dictionaries.batches]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import aiohttp
-from headway_events import BatchComplete, StageStart
+from headway_events import FileComplete, StageStart
 
 from support.batches import batch_events
 from support.eventually import eventually
@@ -38,7 +38,7 @@ async def test_what_has_not_changed_is_not_sent_again_and_what_has_is(
         for known in (tags[part], f'"other", W/{tags[part]}', "*"):
             assert await ask(client, path, known) == (304, tags[part], b""), part
         assert await ask(client, path, '"other"') == (200, tags[part], body)
-    topics.write_events([BatchComplete(batch_id=batch_id)])
+    topics.write_events([FileComplete(batch_id=batch_id, stage="denoise", file_name="late.wav")])
     await tables.wait_for(batch_id, 24)
     for part in TAGGED:
         status, tag, _ = await ask(client, f"/api/batches/{batch_id}{part}", tags[part])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +37,7 @@ def event_record(offset: int, value: bytes) -> dict[str, Any]:
     return {"topicoffset": offset, "run": 1, "late": False, "timestamp": NOW, "value": value.decode()}
 
 
-def file_of(encoder: Encoder, records: list[Record]) -> bytes:
+def file_of(encoder: Encoder, records: Sequence[Record]) -> bytes:
     return encoder.head() + encoder.encode(records[:2]) + encoder.encode(records[2:]) + encoder.tail()
 
 
@@ -74,7 +75,7 @@ def test_an_event_of_ndjson_is_one_line_whatever_white_space_it_came_with() -> N
 
     lines = text.splitlines()
     assert len(lines) == 2
-    assert lines[0] == b'{   "eventType":"file_error","batchId":1, "stage":"s","fileName":"a\\nb","status":"error"}'
+    assert lines[0] == b'{  "eventType":"file_error","batchId":1, "stage":"s","fileName":"a\\nb","status":"error"}'
     assert json.loads(lines[1])["fileName"] == "a\nb"
 
 

@@ -32,7 +32,7 @@ REFUSED = [
 
 
 def query(text: str) -> MultiDict[str]:
-    return MultiDict(tuple(part.split("=", 1)) for part in text.split("&"))
+    return MultiDict((name, value) for name, _, value in (part.partition("=") for part in text.split("&")))
 
 
 @pytest.mark.parametrize(("kind", "text", "message"), REFUSED, ids=lambda part: part if isinstance(part, str) else "")
