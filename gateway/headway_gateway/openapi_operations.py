@@ -135,18 +135,46 @@ def _ref(kind: type[Struct]) -> JSON:
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 
-MESSAGES: Final = {
-    **{name: _ref(kind) for name, kind in EVENT_TYPES.items()},
-    "snapshot": {
-        "type": "object",
-        "description": "The counts before the record at `offset`, from which the stream goes on.",
-        "required": ["batchId", "offset", "closed", "stages"],
+def _message(name: str, data: JSON) -> JSON:
+    return {"properties": {"event": {"const": name}, "data": {"contentSchema": data}}}
+
+
+MESSAGE: Final = {
+    "type": "object",
+    "description": "One message of the stream.",
+    "required": ["data"],
+    "properties": {
+        "id": {"type": "string", "description": "The event's offset: what Last-Event-ID takes."},
+        "event": {"type": "string", "description": "The event's type, or what the gateway itself has to say."},
+        "data": {"type": "string", "contentMediaType": "application/json"},
     },
-    "reset": {
-        "type": "object",
-        "description": "The place asked for cannot be honoured; the stream begins at `from` instead.",
-        "required": ["reason", "requested", "from"],
-    },
+    "oneOf": [
+        *(_message(name, _ref(kind)) for name, kind in EVENT_TYPES.items()),
+        _message(
+            "snapshot",
+            {
+                "type": "object",
+                "description": "The counts before the record at `offset`, from which the stream goes on.",
+                "required": ["batchId", "offset", "closed", "stages"],
+            },
+        ),
+        _message(
+            "reset",
+            {
+                "type": "object",
+                "description": "The place asked for cannot be honoured; the stream begins at `from` instead.",
+                "required": ["reason", "requested", "from"],
+            },
+        ),
+        _message(
+            "message",
+            {
+                "type": "object",
+                "description": "With format=envelope: one of the others.",
+                "required": ["event", "data"],
+            },
+        ),
+    ],
 }
 
 ALL: Final = [
@@ -157,17 +185,14 @@ ALL: Final = [
         summary="Events as Server-Sent Events: replay and live in one sequence, in order, without gap or duplicate.",
         description=(
             "Each message has the event's offset as `id`, its type as `event`, and its JSON as `data` in one of the "
-            "schemas of `x-messages`, which are those of `schemas/generated/asyncapi.yaml`; a file's event has "
-            "`status` as well. Filters do not change ids. Lines that begin with `:` are heartbeats. A batch that is "
+            "schemas below, which are those of `schemas/generated/asyncapi.yaml`; a file's event has `status` as well. "
+            "Filters do not change ids. Lines that begin with `:` are heartbeats. A batch that is "
             "complete ends its stream; a client that comes again with its last id gets 204."
         ),
         answered="The stream.",
         query=StreamQuery,
         content={
-            "text/event-stream": {
-                "schema": {"type": "string", "description": "As the WHATWG's HTML standard says."},
-                "x-messages": MESSAGES,
-            }
+            "text/event-stream": {"schema": MESSAGE},
         },
         headers=(LAST_EVENT_ID,),
         problems=("400", "401", "403", "404", "410", "503"),

@@ -51,9 +51,10 @@ function answer(status, { description, content = {} }) {
 
 /** The messages of a stream. @param {Json} responses */
 function messages(responses) {
-  const found = responses["200"]?.content?.["text/event-stream"]?.["x-messages"];
+  const found = responses["200"]?.content?.["text/event-stream"]?.schema.oneOf;
   if (!found) return [];
-  const rows = Object.entries(found).map(([name, schema]) => [element("code", {}, name), kind(schema), schema.description ?? ""]);
+  const rows = found.map(({ properties: { event, data: { contentSchema } } }) =>
+    [element("code", {}, event.const), kind(contentSchema), element("span", {}, ...inline(contentSchema.description ?? ""))]);
   return [element("h3", {}, "Messages"), table(["event", "data", "Meaning"], rows)];
 }
 
