@@ -61,9 +61,15 @@ class StreamQuery(Struct, rename="camel", kw_only=True):
         str,
         Meta(
             description=(
-                "Where to begin: `earliest`, `latest`, an offset, an ISO 8601 timestamp, or `snapshot`: the counts as "
-                "of an offset as one `snapshot` message, then everything after it."
-            )
+                "Where to begin. `snapshot` is the counts as of an offset as one message, then everything after it."
+            ),
+            extra_json_schema={
+                "anyOf": [
+                    {"enum": ["earliest", "latest", "snapshot"]},
+                    {"title": "an offset", "pattern": "^(0|[1-9][0-9]{0,17})$"},
+                    {"title": "a time", "format": "date-time"},
+                ]
+            },
         ),
     ] = msgspec.field(name="from", default="earliest")
     last_event_id: (

@@ -82,7 +82,7 @@ function kind(schema) {
   if (schema.anyOf) return element("span", {}, ...schema.anyOf.flatMap((one, at) => [...(at ? [" or "] : []), kind(one)]));
   if (schema.type === "array") return element("span", {}, "list of ", kind(schema.items));
   if (schema.enum) return element("span", {}, schema.enum.join(", "), bounds(schema));
-  return element("span", {}, schema.format ?? schema.type ?? "any JSON", bounds(schema));
+  return element("span", {}, schema.title ?? schema.format ?? schema.type ?? "any JSON", bounds(schema));
 }
 
 /** @param {Json} schema */

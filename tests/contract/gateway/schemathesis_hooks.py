@@ -9,7 +9,7 @@ import schemathesis
 
 Case = schemathesis.Case[Any]
 
-FINISHED = os.environ["FINISHED_BATCH"]
+FINISHED = int(os.environ["FINISHED_BATCH"])
 CURSORS = {"/api/batches": os.environ["BATCH_CURSOR"], "/api/batches/{batchId}/files": os.environ["FILE_CURSOR"]}
 STREAM = "/api/stream"
 
@@ -22,7 +22,7 @@ def before_call(context: schemathesis.HookContext, case: Case, _: dict[str, obje
     if path in CURSORS and "after" in query:
         query["after"] = CURSORS[path]
     if path == STREAM:
-        query["batchId"] = FINISHED
+        query["batchId"] = [FINISHED]
         for name in ("lastEventId", "mode", "rate"):
             query.pop(name, None)
         case.headers.pop("Last-Event-ID", None)

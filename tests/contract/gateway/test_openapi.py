@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from support.api import get
 from support.batches import batch_events
@@ -141,18 +142,19 @@ values = [{batch_id}]
 [dictionaries.files]
 values = ["audio00001.wav", "audio00019.wav"]
 
+[dictionaries.beginnings]
+values = ["earliest", "latest", "snapshot", "0", "7", "2026-11-24T10:01:40Z"]
+
 [parameters]
 "path.batchId" = {{ dictionary = "batches", probability = 0.8 }}
 "path.fileName" = {{ dictionary = "files", probability = 0.5 }}
 
 [[operations]]
 include-path = "/api/stream"
-checks.negative_data_rejection.enabled = false # what is wrong with a stream's parameters is tested with streams
+parameters = {{ "query.from" = {{ dictionary = "beginnings" }} }}
 """
 
 
 async def cursor(client: aiohttp.ClientSession, path: str) -> str:
     """The `after` of a page's `next`."""
-    found = re.search(r"[?&]after=([^&]+)", (await get(client, path))["next"])
-    assert found is not None
-    return found[1]
+    return URL((await get(client, path))["next"], encoded=True).query["after"]
