@@ -8,7 +8,18 @@ import sys
 import time
 from pathlib import Path
 
-from bench import catch_up, latency, memory, new_batch, produce, projection, replay
+from bench import (
+    catch_up,
+    fan_out,
+    late_joiners,
+    latency,
+    memory,
+    new_batch,
+    produce,
+    projection,
+    replay,
+    stream_latency,
+)
 from bench.figures import report
 from bench.peers import comparison
 from bench.results import entries, save
@@ -22,6 +33,9 @@ BENCHMARKS = {
     "catch_up": catch_up.measure,
     "memory": memory.measure,
     "replay": replay.measure,
+    "late_joiners": late_joiners.measure,
+    "fan_out": fan_out.measure,
+    "stream_latency": stream_latency.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")

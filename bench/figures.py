@@ -10,9 +10,10 @@ import msgspec
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a figure is asked to keep; give one of the two."""
+    """What a figure is asked to keep; give one of them."""
 
     ratio_at_least: float | None = None
+    at_least: float | None = None  # in the figure's unit
     below: float | None = None  # in the figure's unit
 
 
@@ -59,8 +60,12 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the figure keeps its bound; None where it has none."""
         if self.bound is None:
             return None
-        least, below = self.bound.ratio_at_least, self.bound.below
-        return (least is None or self.ratio >= least) and (below is None or self.ours < below)
+        ratio, least, below = self.bound.ratio_at_least, self.bound.at_least, self.bound.below
+        return (
+            (ratio is None or self.ratio >= ratio)
+            and (least is None or self.ours >= least)
+            and (below is None or self.ours < below)
+        )
 
 
 def report(figures: Sequence[Figure]) -> str:
@@ -84,6 +89,8 @@ def _asked(figure: Figure) -> str:
     parts = []
     if figure.bound.ratio_at_least is not None:
         parts.append(f"ratio at least {figure.bound.ratio_at_least:g}")
+    if figure.bound.at_least is not None:
+        parts.append(f"at least {_number(figure.bound.at_least)} {figure.unit}")
     if figure.bound.below is not None:
         parts.append(f"below {figure.bound.below:g} {figure.unit}")
     return f"{' and '.join(parts)}: {'met' if figure.met else 'not met'}"

@@ -80,7 +80,7 @@ def _to_committed_row(stack: BenchStack, projector: Service, logger: EventLogger
         logger.file_complete(batch_id, "denoise", f"audio{number:07d}.wav", "10.0.0.7", RESPONSE, duration_ms=41.25)
 
     logger.stage_start(batch_id, "denoise", total_files=FILES)
-    with _paced(call, then=lambda: logger.batch_complete(batch_id)) as called:
+    with paced(call, then=lambda: logger.batch_complete(batch_id)) as called:
         seen, offsets = asyncio.run(_watch(stack.database_url, batch_id))
     return milliseconds({offsets[number]: called[number] for number in range(WARM_UP, FILES)}, seen)
 
@@ -116,12 +116,13 @@ def _to_consumer(stack: BenchStack, topic: str) -> list[float]:
         producer.produce(topic, value=record.value, key=record.key, headers=record.headers)
         producer.poll(0)
 
-    with _paced(call, then=producer.flush) as called:
-        seen = _consume(stack.bootstrap, topic)
+    with paced(call, then=producer.flush) as called:
+        seen = consume(stack.bootstrap, topic)
     return milliseconds({number: called[number] for number in range(WARM_UP, FILES)}, seen)
 
 
-def _consume(bootstrap: str, topic: str) -> list[Seen]:
+def consume(bootstrap: str, topic: str) -> list[Seen]:
+    """When a bare consumer has each of the first FILES records of a topic."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0)])
     seen: list[Seen] = []
@@ -140,8 +141,8 @@ def _consume(bootstrap: str, topic: str) -> list[Seen]:
 
 
 @contextmanager
-def _paced(call: Callable[[int], None], *, then: Callable[[], object]) -> Iterator[list[float]]:
-    """Calls at an even pace, in a thread, until all are made; the time of each."""
+def paced(call: Callable[[int], None], *, then: Callable[[], object]) -> Iterator[list[float]]:
+    """A call for each of FILES, at an even pace, in a thread, until all are made; the time of each."""
     called: list[float] = []
 
     def run() -> None:

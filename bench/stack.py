@@ -69,10 +69,10 @@ class BenchStack:
             yield service
 
     @contextmanager
-    def gateway(self) -> Iterator[int]:
-        """A running gateway; its port."""
+    def gateway(self, processes: int = 1) -> Iterator[int]:
+        """A running gateway of so many processes; its port."""
         port = free_port()
-        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port):
+        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port, HEADWAY_GATEWAY_PROCESSES=str(processes)):
             yield port
 
     @property
@@ -88,13 +88,13 @@ class BenchStack:
         }
 
     @contextmanager
-    def _program(self, name: str, port_setting: str, port: int) -> Iterator[Service]:
+    def _program(self, name: str, port_setting: str, port: int, **settings: str) -> Iterator[Service]:
         service = Service(
             name=name,
             command=lambda: [program(name), "run"],
             directory=self.directory / "logs",
             healthy=lambda: answers(f"http://127.0.0.1:{port}/healthz"),
-            environment={**self.environment, port_setting: str(port)},
+            environment={**self.environment, port_setting: str(port), **settings},
             tied=True,
         )
         service.start()

@@ -158,7 +158,7 @@ def program(environment: dict[str, str], tmp_path: Path) -> Iterator[ProgramFact
     """Makes programs that are stopped with the test: `program("headway-gateway", "run", port_setting=...)`."""
     made: list[Program] = []
 
-    def make(name: str, *arguments: str, port_setting: str, **settings: str) -> Program:
+    def make(name: str, *arguments: str, port_setting: str, port: int | None = None, **settings: str) -> Program:
         made.append(
             Program(
                 name,
@@ -166,6 +166,7 @@ def program(environment: dict[str, str], tmp_path: Path) -> Iterator[ProgramFact
                 directory=tmp_path / "programs",
                 environment={**environment, **settings},
                 port_setting=port_setting,
+                port=port,
             )
         )
         return made[-1]
@@ -187,7 +188,9 @@ def make_projector(program: ProgramFactory) -> Callable[..., Program]:
 @pytest.fixture
 def make_gateway(program: ProgramFactory) -> Callable[..., Program]:
     """Makes gateways; each must be `run()`."""
-    return lambda **settings: program("headway-gateway", "run", port_setting="HEADWAY_GATEWAY_PORT", **settings)
+    return lambda port=None, **settings: program(
+        "headway-gateway", "run", port_setting="HEADWAY_GATEWAY_PORT", port=port, **settings
+    )
 
 
 @pytest.fixture

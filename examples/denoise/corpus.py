@@ -180,6 +180,11 @@ def _write_clip(clip: Clip, path: Path) -> None:
 
 def _write_wav(path: Path, signal: Signal, sample_rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> None:
     soundfile.write(path, signal, sample_rate, subtype, format="WAV")
+    if subtype == "FLOAT":  # then libsndfile notes the peaks, and the second in which it found them
+        data = bytearray(path.read_bytes())
+        noted_at = data.index(b"PEAK") + 12
+        data[noted_at : noted_at + 4] = bytes(4)
+        path.write_bytes(data)
 
 
 def _truncated_header(clip: Clip, path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import uvloop
 from headway_events import HeadwayError
 
-from headway_gateway import app, log
+from headway_gateway import app, log, processes
 from headway_gateway.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def main() -> int:
     log.configure()
     try:
         settings = Settings.from_environment()
-        uvloop.run(app.run(settings))
+        uvloop.run(processes.run(settings.processes) if settings.processes > 1 else app.run(settings))
     except HeadwayError as error:
         logger.critical("%s", error, extra={"action": "failed"})
         return 1

@@ -13,15 +13,18 @@ from aiohttp import web
 
 from headway_gateway import problems
 from headway_gateway.errors import RequestError, UnknownHost
-from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS, Streams
+from headway_gateway.keys import HUB, LIVE, PROGRESS, SETTINGS, STORE, STREAMS
+from headway_gateway.live import LiveBatches
+from headway_gateway.progress import ProgressHub
 from headway_gateway.routes import batches, dashboard, exports, files, health, log, reference, stream
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
+from headway_gateway.streams import Streams
 from headway_gateway.topic_feed import FeedHub
 
 logger = logging.getLogger(__name__)
 
-DRAIN_S: Final = 5.0  # for streams to say goodbye and other answers to end
+DRAIN_S: Final = 5.0  # for answers that are no streams to end
 BACKLOG: Final = 1024  # connections that wait to be accepted, as when all clients of another gateway come at once
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,7 +34,7 @@ def make_app(settings: Settings) -> web.Application:
     """The application, not yet connected to anything."""
     app = web.Application(middlewares=[_answer_errors, _check_host])
     app[SETTINGS] = settings
-    app[STREAMS] = Streams()
+    app[STREAMS] = Streams(settings.write_timeout_s)
     app.cleanup_ctx.append(_connect)
     app.on_response_prepare.append(_add_security_headers)
     app.router.add_get("/", dashboard.index)
@@ -66,32 +69,28 @@ async def run(settings: Settings) -> None:
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
+        site = web.TCPSite(
+            runner, settings.host, settings.port, backlog=BACKLOG, reuse_port=settings.reuse_port or None
+        )
         await site.start()
         logger.info("The gateway serves", extra={"action": "started", "host": settings.host, "port": settings.port})
         await stopped.wait()
         await site.stop()
-        await drain(app)
+        await app[STREAMS].drain()
     finally:
         await runner.cleanup()
-
-
-async def drain(app: web.Application) -> None:
-    """End every stream so that its client comes again, to another gateway."""
-    streams = list(app[STREAMS].tasks)
-    app[STREAMS].tasks.clear()  # tells the stream's handler that it is the gateway that ends, not the client
-    for task in streams:
-        task.cancel()
-    if streams:
-        logger.info("Ending the streams", extra={"action": "drain", "streams": len(streams)})
-        await asyncio.wait(streams, timeout=DRAIN_S)
 
 
 async def _connect(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     app[STORE] = await Store.open(settings.database_url, silence_s=settings.export_timeout_s)
     app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
+    app[LIVE] = LiveBatches(app[STORE])
+    app[PROGRESS] = ProgressHub(app[HUB], app[STORE])
+    sweeping = asyncio.create_task(app[STREAMS].sweep())
     yield
+    sweeping.cancel()
+    await app[PROGRESS].close()
     await app[HUB].close()
     await app[STORE].close()
 

@@ -10,6 +10,7 @@ from headway_gateway.sse import Chunk, encode_chunk
 from headway_gateway.store import Store
 
 CHUNK_EVENTS: Final = 2000
+CHUNK_BYTES: Final = 512 * 1024  # of values as PostgreSQL stores them, long ones compressed
 
 
 class Archive:
@@ -26,7 +27,7 @@ class Archive:
         Raises:
             DatabaseAway: PostgreSQL does not answer.
         """
-        rows = await self._store.log_range(self._batch_id, offset, self.end, CHUNK_EVENTS)
+        rows = await self._store.log_range(self._batch_id, offset, self.end, CHUNK_EVENTS, CHUNK_BYTES)
         events = [(at, decode(value, batch_id=self._batch_id), value) for at, value in rows]
-        next_offset = rows[-1][0] + 1 if len(rows) == CHUNK_EVENTS else self.end
+        next_offset = rows[-1][0] + 1 if rows else self.end
         return encode_chunk(events, offset, next_offset)

@@ -16,7 +16,13 @@ from headway_events import BadEvent, Event, TopicNames, decode
 
 from headway_gateway.sse import Chunk, encode_chunk
 
-CHUNK_RECORDS: Final = 5000
+CHUNK_RECORDS: Final = 2000
+CHUNK_BYTES: Final = (
+    512 * 1024
+)  # of values: a client that stands still can keep a chunk in memory, and records are large
+FIRST_RECORDS: Final = 250  # of a range that begins anew: somebody waits for the first byte
+SLICE: Final = 250  # records taken at a time; what they are more than CHUNK_BYTES is bounded by what the client queues
+REST_S: Final = 0.02  # for the records that follow the first; they came in the same response, or come soon
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
 LOAD_TIMEOUT_S: Final = 15.0
 ASK_TIMEOUT_S: Final = 5.0
@@ -76,14 +82,18 @@ class TopicReader:
         Raises:
             KafkaException: Kafka does not answer, or no longer has `first`.
         """
+        most = min(CHUNK_RECORDS, end - first)
         if self.at != (topic, first):
             self._consumer.assign([TopicPartition(topic, 0, first)])
+            most = min(FIRST_RECORDS, most)
         self.at = None
-        messages = [
-            message
-            for message in self._consumer.consume(min(CHUNK_RECORDS, end - first), timeout=LOAD_TIMEOUT_S)
-            if _checked(message)
-        ]
+        messages = self._take(1, LOAD_TIMEOUT_S)
+        while messages and len(messages) < most and sum(map(len, messages)) < CHUNK_BYTES:
+            wanted = min(SLICE, most - len(messages))
+            some = self._take(wanted, REST_S)
+            messages += some
+            if len(some) < wanted:
+                break
         if not messages:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         chunk = _chunk(self._names, topic, messages, first)
@@ -93,6 +103,9 @@ class TopicReader:
     def close(self) -> None:
         """Leave Kafka."""
         self._consumer.close()
+
+    def _take(self, most: int, timeout_s: float) -> list[Message]:
+        return [message for message in self._consumer.consume(most, timeout=timeout_s) if _checked(message)]
 
 
 class Follower:
@@ -186,7 +199,8 @@ def _consumer(bootstrap: str) -> Consumer:
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 100,
             "fetch.error.backoff.ms": 50,
-            "queued.max.messages.kbytes": 32 * 1024,
+            "queued.max.messages.kbytes": 8 * 1024,  # fetched ahead
+            "fetch.queue.backoff.ms": 10,  # when that is full; by default the client waits for a second, and starves
             "log_level": 2,
         }
     )

@@ -18,6 +18,7 @@ from headway_events import Event
 
 from headway_gateway import openapi_operations as operations
 from headway_gateway import responses
+from headway_gateway.counts import StageCounts
 
 JSON = dict[str, Any]
 
@@ -81,7 +82,7 @@ def document() -> JSON:
     """The document."""
     kinds = [operation.answer for operation in operations.ALL if operation.answer is not None]
     queries = [operation.query for operation in operations.ALL if operation.query is not None]
-    others = [responses.Problem, responses.ExportedEvent, responses.ExportedFile]
+    others = [StageCounts, responses.Problem, responses.ExportedEvent, responses.ExportedFile]
     (event, *_), schemas = msgspec.json.schema_components([Event, *kinds, *queries, *others], ref_template=REF)
     paths: dict[str, JSON] = {}
     for operation in operations.ALL:

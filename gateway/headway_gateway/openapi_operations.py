@@ -10,6 +10,7 @@ from headway_events import EVENT_TYPES
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headway_gateway import parameters, responses
+from headway_gateway.counts import StageCounts
 from headway_gateway.parameters import EventTypeName
 
 JSON = dict[str, Any]
@@ -55,13 +56,20 @@ class StreamQuery(Struct, rename="camel", kw_only=True):
 
     batch_id: Annotated[
         list[Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]],
-        Meta(description="The batch; repeated, several in one stream, whose ids are then composite."),
+        Meta(
+            description=(
+                "The batch; repeated, several in one stream, whose ids are then composite. Without it, all batches "
+                "that are live."
+            ),
+            extra_json_schema={"maxItems": 500},
+        ),
     ] = []
     from_: Annotated[
         str,
         Meta(
             description=(
-                "Where to begin. `snapshot` is the counts as of an offset as one message, then everything after it."
+                "Where to begin. `snapshot` is the counts as of an offset as one message, then everything after it; an "
+                "offset is one of a single batch. Not with mode=progress, which begins with the counts of now."
             ),
             extra_json_schema={
                 "anyOf": [
@@ -81,7 +89,8 @@ class StreamQuery(Struct, rename="camel", kw_only=True):
     ) = UNSET
     stage: Annotated[list[str], Meta(description="Only events of this stage; repeated, of any of them.")] = []
     event_type: Annotated[
-        list[EventTypeName], Meta(description="Only events of this type; repeated, of any of them.")
+        list[EventTypeName],
+        Meta(description="Only events of this type; repeated, of any of them. Not with mode=progress."),
     ] = []
     format: Annotated[
         Literal["event", "envelope"],
@@ -89,9 +98,11 @@ class StreamQuery(Struct, rename="camel", kw_only=True):
     ] = "event"
     mode: Annotated[
         Literal["events", "progress"],
-        Meta(description="`progress` sends the stages' counts at `rate` in place of every file."),
+        Meta(description="`progress` sends the stages' counts, at most `rate` times a second, in place of events."),
     ] = "events"
-    rate: Annotated[float, Meta(gt=0, description="With mode=progress: the most messages a second.")] = 4
+    rate: Annotated[
+        float, Meta(ge=0.1, le=20, description="With mode=progress: the most messages a second of a stage.")
+    ] = 4
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,7 @@ MESSAGE: Final = {
                 "required": ["batchId", "offset", "closed", "stages"],
             },
         ),
+        _message("progress", _ref(StageCounts)),
         _message(
             "reset",
             {

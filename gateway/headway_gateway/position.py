@@ -1,19 +1,27 @@
-"""Where a stream begins: the request's words read, and held against the offsets that there are. Pure."""
+"""Where a stream begins: the request's words read, and held against the offsets that there are. Pure.
+
+The id of a message of one batch is its offset. A stream of several batches has composite ids, `batchId:offset` for each
+batch and commas between: each id says where all of them stand, so that the last one that a client has resumes them all.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from headway_gateway.errors import InvalidParameter
 
 _ID: Final = re.compile(r"-1|0|[1-9][0-9]{0,18}")
 _OFFSET: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_PLACE: Final = r"-?[0-9]{1,19}:(?:-1|[0-9]{1,19})"
+_COMPOSITE_ID: Final = re.compile(f"{_PLACE}(?:,{_PLACE})*", re.ASCII)
 _LARGEST: Final = 2**63 - 1
+
+MOST_BATCHES: Final = 500  # in one stream: each message's id has the position of every one
 
 
 class Beginning(Enum):
@@ -48,6 +56,13 @@ class Since:
 Start = Beginning | After | At | Since
 
 
+class LastEventId(NamedTuple):
+    """The id of the last message that a client has, and the parameter that says so."""
+
+    parameter: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Reset:
     """The position asked for cannot be honoured; the stream begins at `offset` instead."""
@@ -72,22 +87,81 @@ def batch_id(text: str | None) -> int:
     return number
 
 
-def start(query: Mapping[str, str], last_event_id: str | None) -> Start:
-    """Where the request wants to begin: the `Last-Event-ID` header, else `lastEventId`, else `from`, else the earliest.
+def batch_ids(texts: Collection[str]) -> list[int]:
+    """The batches of a request for a stream, each once; none where it names none.
 
     Raises:
-        InvalidParameter: what it says cannot be read.
+        InvalidParameter: one is no signed 64-bit integer, or there are too many.
     """
-    if last_event_id:  # a browser sends an empty one when it has none
-        return After(_id("Last-Event-ID", last_event_id))
-    if "lastEventId" in query:
-        return After(_id("lastEventId", query["lastEventId"]))
+    if len(texts) > MOST_BATCHES:
+        raise InvalidParameter("batchId", f"{len(texts)} batches", f"at most {MOST_BATCHES} in one stream")
+    return list(dict.fromkeys(batch_id(text) for text in texts))
+
+
+def last_event_id(query: Mapping[str, str], header: str | None) -> LastEventId | None:
+    """The id that the client has last: the `Last-Event-ID` header, else `lastEventId`, which a page can give."""
+    if header:  # a browser sends an empty one when it has none
+        return LastEventId("Last-Event-ID", header)
+    return LastEventId("lastEventId", query["lastEventId"]) if "lastEventId" in query else None
+
+
+def resumed(last: LastEventId | None, batch_ids: Sequence[int]) -> dict[int, After]:
+    """Where the client stands: of each batch that its last id names, after which event it goes on.
+
+    Args:
+        last: the id; None where the client begins.
+        batch_ids: the batches that are asked for; empty where all that are live are.
+
+    Raises:
+        InvalidParameter: it is no id of a message of such a stream.
+    """
+    if last is None:
+        return {}
+    if len(batch_ids) == 1:
+        if not _ID.fullmatch(last.text) or int(last.text) > _LARGEST:
+            raise InvalidParameter(*last, "the id of an event of this batch: an offset, or -1")
+        return {batch_ids[0]: After(int(last.text))}
+    pairs = [part.split(":") for part in last.text.split(",")] if _COMPOSITE_ID.fullmatch(last.text) else []
+    found = {int(number): After(int(offset)) for number, offset in pairs}
+    in_range = all(
+        -(2**63) <= number <= _LARGEST and after.last_event_id <= _LARGEST for number, after in found.items()
+    )
+    if not found or len(found) > MOST_BATCHES or not in_range:
+        raise InvalidParameter(*last, "the id of a message of several batches: batchId:offset,batchId:offset,...")
+    if batch_ids and not found.keys() <= set(batch_ids):
+        raise InvalidParameter(*last, "the id of a message of the batches that are asked for")
+    return found
+
+
+def composite(positions: Mapping[int, int]) -> bytes:
+    """The id of a message after which the next offset of each batch is this."""
+    return b",".join(b"%d:%d" % (number, position - 1) for number, position in positions.items())
+
+
+def composite_around(positions: Mapping[int, int], batch_id: int) -> tuple[bytes, bytes]:
+    """What stands before and after the offset of one batch in a composite id."""
+    place = list(positions).index(batch_id)
+    others = list(positions.items())
+    before, after = dict(others[:place]), dict(others[place + 1 :])
+    return composite(before) + b"," * bool(before) + b"%d:" % batch_id, b"," * bool(after) + composite(after)
+
+
+def start(query: Mapping[str, str], *, several: bool) -> Start:
+    """Where a batch that is not resumed begins: `from`, else the earliest.
+
+    Raises:
+        InvalidParameter: what it says cannot be read, or is an offset where there are several batches.
+    """
     text = query.get("from", "earliest")
     try:
         return Beginning(text)
     except ValueError:
         pass
     if _OFFSET.fullmatch(text) and int(text) <= _LARGEST:
+        if several:
+            raise InvalidParameter(
+                "from", text, "earliest, latest, snapshot or a timestamp, as there are several batches"
+            )
         return At(int(text))
     try:
         timestamp = datetime.fromisoformat(text)
@@ -112,9 +186,3 @@ def resolve(wanted: After | At, *, first: int, end: int) -> int | Reset:
     if begin < first:
         return Reset("The events after it have expired", requested, first)
     return begin
-
-
-def _id(parameter: str, text: str) -> int:
-    if not _ID.fullmatch(text) or int(text) > _LARGEST:
-        raise InvalidParameter(parameter, text, "the id of an event of this batch: an offset, or -1")
-    return int(text)

@@ -56,10 +56,18 @@ SELECT fileName, outcome FROM fileOutcomeView WHERE batchId = :batch_id AND stag
 ORDER BY topicOffset;
 
 -- name: log_range
--- Events of a batch by offset, upwards.
-SELECT topicOffset, value FROM eventLog
-WHERE batchId = :batch_id AND topicOffset >= :first_offset AND topicOffset < :end_offset
-ORDER BY topicOffset LIMIT :most;
+-- Events of a batch by offset, upwards, until they are so many bytes as they are stored; at least one.
+SELECT topicOffset, value FROM (
+    SELECT topicOffset, value,
+           sum(pg_column_size(value)) OVER (ORDER BY topicOffset) - pg_column_size(value) AS bytesBefore
+    FROM (
+        SELECT topicOffset, value FROM eventLog
+        WHERE batchId = :batch_id AND topicOffset >= :first_offset AND topicOffset < :end_offset
+        ORDER BY topicOffset LIMIT :most
+    ) AS some
+) AS measured
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset;
 
 -- name: log_page_up
 -- Events of a batch by offset, upwards, as many as fit into so many bytes but at least one.
@@ -202,3 +210,9 @@ ORDER BY fileName LIMIT :most;
 
 -- name: ping$
 SELECT 1;
+
+-- name: live_batches
+-- The batches that are under way, the latest first; `since` leaves out those that were given up without being closed.
+SELECT batchId FROM batchOverview
+WHERE NOT closed AND archivedAt IS NULL AND problem IS NULL AND coalesce(lastEventAt, createdAt) >= :since
+ORDER BY coalesce(lastEventAt, createdAt) DESC LIMIT :most;

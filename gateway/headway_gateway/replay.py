@@ -6,8 +6,9 @@ goes, and the next one is asked for at exactly that offset: nothing else keeps t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from headway_gateway.archive import Archive
 from headway_gateway.errors import DatabaseAway, NoSuchBatch
@@ -77,6 +78,10 @@ class Replay:
         """Wait until there is something at `offset`."""
         if self._feed is not None:
             await self._feed.more_than(offset)
+
+    def watched(self, news: asyncio.Event) -> AbstractContextManager[None]:
+        """Have `news` set whenever there is more, or it is lost."""
+        return nullcontext() if self._feed is None else self._feed.watched(news)
 
 
 @asynccontextmanager

@@ -27,6 +27,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_GATEWAY_OPEN: 1 serves everyone who can reach the address; there is no authentication."""
     port: int = 8080
     """HEADWAY_GATEWAY_PORT: the port to listen on."""
+    processes: int = 1
+    """HEADWAY_GATEWAY_PROCESSES: how many processes serve the port, each with a cache of its own; one serves as fast as
+    one core is."""
+    reuse_port: bool = False
+    """HEADWAY_GATEWAY_REUSE_PORT: 1 lets several gateways on one machine listen on the same port (SO_REUSEPORT); the
+    system spreads new connections over them, and one can replace another without a moment in which none listens."""
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "[::1]"})
     """HEADWAY_GATEWAY_HOSTS: names, separated by commas, by which clients may address a gateway on loopback: pages of
     other names that resolve to loopback must not read it (DNS rebinding)."""
@@ -56,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             host=found.get("HEADWAY_GATEWAY_HOST") or default.host,
             open=found.get("HEADWAY_GATEWAY_OPEN", "") == "1",
             port=_whole(found, "HEADWAY_GATEWAY_PORT", default.port),
+            processes=_whole(found, "HEADWAY_GATEWAY_PROCESSES", default.processes),
+            reuse_port=found.get("HEADWAY_GATEWAY_REUSE_PORT", "") == "1",
             hosts=default.hosts | {name for name in found.get("HEADWAY_GATEWAY_HOSTS", "").split(",") if name},
             cache_bytes=_whole(found, "HEADWAY_GATEWAY_CACHE_BYTES", default.cache_bytes),
             stalled_after_s=_whole(found, "HEADWAY_STALLED_AFTER_S", default.stalled_after_s),

@@ -18,6 +18,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 HEARTBEAT: Final = b":\n\n"
 
+_DATA: Final = b"data: "
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
@@ -85,9 +86,11 @@ def with_status(event: Event, value: bytes) -> bytes:
     return b'%b,"status":"%b"}' % (value.rstrip()[:-1], status)
 
 
-def message(*, event: str, data: bytes, event_id: int | None = None) -> bytes:
-    """A message of the gateway's own: `snapshot`, `reset`."""
-    head = b"" if event_id is None else b"id: %d\n" % event_id
+def message(*, event: str, data: bytes, event_id: bytes | None = None, enveloped: bool = False) -> bytes:
+    """A message of the gateway's own: `snapshot`, `reset`, `progress`."""
+    head = b"" if event_id is None else b"id: %b\n" % event_id
+    if enveloped:
+        return b'%bdata: {"event":"%b","data":%b}\n\n' % (head, event.encode(), data)
     return b"%bevent: %b\n%b" % (head, event.encode(), _data_lines(data))
 
 
@@ -96,14 +99,26 @@ def retry(milliseconds: int) -> bytes:
     return b"retry: %d\n\n" % milliseconds
 
 
-def envelope(chunk: Chunk, frame: Frame) -> bytes:
+def plain(chunk: Chunk, frame: Frame, event_id: bytes | None = None) -> bytes:
+    """A frame as it is, or with another id."""
+    if event_id is None:
+        return chunk.encoded[frame.begin : frame.end]
+    return b"id: %b\nevent: %b\n%b" % (event_id, frame.event_type.encode(), chunk.encoded[frame.data : frame.end])
+
+
+def envelope(chunk: Chunk, frame: Frame, event_id: bytes | None = None) -> bytes:
     """A frame for clients that only know `onmessage`: no event name, and the data wrapped with it."""
-    lines = chunk.encoded[frame.data : frame.end - 1]
-    return b'id: %d\ndata: {"event":"%b","data":%b}\n\n' % (
-        frame.offset,
+    lines = chunk.encoded[frame.data + len(_DATA) : frame.end - 2]
+    return b'id: %b\ndata: {"event":"%b","data":%b}\n\n' % (
+        event_id or b"%d" % frame.offset,
         frame.event_type.encode(),
-        lines.removeprefix(b"data: ").rstrip(b"\n"),
+        lines,
     )
+
+
+def data_of(chunk: Chunk, frame: Frame) -> bytes:
+    """The data of a frame as the client reads it."""
+    return chunk.encoded[frame.data + len(_DATA) : frame.end - 2].replace(b"\n" + _DATA, b"\n")
 
 
 def _data_lines(data: bytes) -> bytes:

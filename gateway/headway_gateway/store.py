@@ -113,6 +113,12 @@ class Store:
         finally:
             self._exports -= 1
 
+    async def live_batches(self, *, since: datetime, most: int) -> list[int]:
+        """The batches under way that had an event at `since` or later, the latest first."""
+        async with self._connection() as connection:
+            found = await rows(queries.live_batches(connection, since=since, most=most))
+        return [row["batchid"] for row in found]
+
     async def snapshot(self, batch_id: int) -> dict[str, Any]:
         """The batch as the tables have it, at one moment: the data of the `snapshot` message."""
         async with self.reading() as reading:
@@ -129,11 +135,15 @@ class Store:
                     batch.stages[row["stage"]] = [state]
             return snapshot(batch, batch_id=batch_id, offset=overview["nextoffset"])
 
-    async def log_range(self, batch_id: int, first: int, end: int, most: int) -> list[tuple[int, bytes]]:
-        """Offset and value of the first `most` events from `first` to below `end`."""
+    async def log_range(
+        self, batch_id: int, first: int, end: int, most: int, most_bytes: int
+    ) -> list[tuple[int, bytes]]:
+        """Offset and value of the first events from `first` to below `end`: `most` of them, or about so many bytes."""
         async with self._connection() as connection:
             found = await rows(
-                queries.log_range(connection, batch_id=batch_id, first_offset=first, end_offset=end, most=most)
+                queries.log_range(
+                    connection, batch_id=batch_id, first_offset=first, end_offset=end, most=most, most_bytes=most_bytes
+                )
             )
         return [(row["topicoffset"], row["value"].encode()) for row in found]
 

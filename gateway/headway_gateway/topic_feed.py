@@ -12,11 +12,12 @@ import bisect
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Final, TypeVar
+from weakref import WeakValueDictionary
 
 from confluent_kafka import KafkaException
 from headway_events import TopicNames
@@ -50,7 +51,7 @@ class TopicFeed:
         self._starts: list[int] = []  # of the chunks in memory, ascending
         self._chunks: dict[int, Chunk] = {}
         self._loading: dict[int, asyncio.Future[Chunk]] = {}
-        self._news = asyncio.Event()
+        self._watchers: set[asyncio.Event] = set()
 
     async def chunk_at(self, offset: int) -> Chunk:
         """The chunk with this offset, which is below the end. It may begin before it.
@@ -58,23 +59,31 @@ class TopicFeed:
         Raises:
             KafkaAway: Kafka does not answer.
         """
-        if (chunk := self._in_memory(offset)) is not None:
-            return chunk
-        loading = self._loading.get(offset)
-        if loading is None:
-            following = bisect.bisect_right(self._starts, offset)
-            end = self._starts[following] if following < len(self._starts) else self.end
-            loading = self._loading[offset] = self._load(self.topic, offset, end)
-            loading.add_done_callback(lambda _: self._loading.pop(offset, None))
+        chunk = self._in_memory(offset)
+        if chunk is None:
+            try:
+                chunk = await asyncio.shield(self._loaded(offset))
+            except KafkaException as error:
+                raise KafkaAway(f"Kafka does not give offset {offset} of {self.topic}: {error}") from error
+            self._load_ahead(chunk.next_offset)
+        return chunk
+
+    @contextmanager
+    def watched(self, news: asyncio.Event) -> Iterator[None]:
+        """Have `news` set whenever the topic has grown or is lost."""
+        self._watchers.add(news)
         try:
-            return await asyncio.shield(loading)
-        except KafkaException as error:
-            raise KafkaAway(f"Kafka does not give offset {offset} of {self.topic}: {error}") from error
+            yield
+        finally:
+            self._watchers.discard(news)
 
     async def more_than(self, offset: int) -> None:
         """Wait until there is something at `offset`, or the topic is lost."""
-        while self.end <= offset and self.lost is None:
-            await self._news.wait()
+        news = asyncio.Event()
+        with self.watched(news):
+            while self.end <= offset and self.lost is None:
+                await news.wait()
+                news.clear()
 
     def keep(self, chunk: Chunk) -> None:
         """Have a chunk in memory."""
@@ -101,8 +110,23 @@ class TopicFeed:
         self._wake()
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        for news in self._watchers:
+            news.set()
+
+    def _loaded(self, offset: int) -> asyncio.Future[Chunk]:
+        loading = self._loading.get(offset)
+        if loading is None:
+            following = bisect.bisect_right(self._starts, offset)
+            end = self._starts[following] if following < len(self._starts) else self.end
+            loading = self._loading[offset] = self._load(self.topic, offset, end)
+            loading.add_done_callback(lambda _: self._loading.pop(offset, None))
+        return loading
+
+    def _load_ahead(self, offset: int) -> None:
+        """Who reads history wants the next chunk next: it is loaded while this one is sent."""
+        if offset < self.end and self._in_memory(offset) is None:
+            # A failure is for whoever asks for it; that nobody may ask is no news.
+            self._loaded(offset).add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _in_memory(self, offset: int) -> Chunk | None:
         place = bisect.bisect_right(self._starts, offset) - 1
@@ -121,7 +145,7 @@ class FeedHub:
         self._cached_bytes = 0
         self._cache: OrderedDict[tuple[str, int], int] = OrderedDict()  # least recently read first; bytes
         self._feeds: dict[str, TopicFeed] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
         self._idle = [TopicReader(bootstrap, names) for _ in range(LOADERS)]

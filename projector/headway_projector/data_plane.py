@@ -170,7 +170,7 @@ class DataPlane:
     async def _prepare(self, records: Records) -> Parts:
         """Decode, look up and fold what was polled."""
         decoded = await self._in_thread(self._decode, records)
-        storable: dict[int, str] = {}
+        instead: dict[int, dict[int, str]] = {}
         for memory, some in decoded:
             wanted = unknown_files(memory, some)
             if wanted:
@@ -178,8 +178,8 @@ class DataPlane:
             for stage, names in wanted.items():
                 await self._look_up(memory, stage, names)
             if some.first_offset < self._careful.get(memory.batch_id, 0):
-                storable.update(await self._look_closer(some))
-        return await self._in_thread(self._project, decoded, storable)
+                instead[memory.batch_id] = await self._look_closer(some)
+        return await self._in_thread(self._project, decoded, instead)
 
     async def _look_up(self, memory: BatchMemory, stage: str, names: Collection[str]) -> None:
         """Step 2: remember how these files of a stage stand, or all files of its run."""
@@ -194,8 +194,8 @@ class DataPlane:
             memory.active_at = now
         return [(memory, decode_records(memory.batch_id, some)) for memory, some in records if self._is_read(memory)]
 
-    def _project(self, decoded: list[tuple[BatchMemory, Decoded]], storable: dict[int, str]) -> Parts:
-        parts = [(memory, project(memory, some, storable=storable)) for memory, some in decoded]
+    def _project(self, decoded: list[tuple[BatchMemory, Decoded]], instead: dict[int, dict[int, str]]) -> Parts:
+        parts = [(memory, project(memory, some, storable=instead.get(memory.batch_id, {}))) for memory, some in decoded]
         self._free_memory()
         return parts
 
@@ -279,13 +279,16 @@ class DataPlane:
 
     async def _look_closer(self, decoded: Decoded) -> dict[int, str]:
         """What to store in place of each response that jsonb cannot hold, by offset."""
-        instead = {}
-        for offset, event, _ in decoded.events:
-            if isinstance(event, FILE_EVENTS) and isinstance(event.response, Raw):
-                ask = functools.partial(self._store.why_not_storable, storable(bytes(event.response).decode()))
-                if (reason := await self._until_done("PostgreSQL", ask)) is not None:
-                    instead[offset] = msgspec.json.encode({"headway": f"not storable as jsonb: {reason}"}).decode()
-        return instead
+        responses = {
+            offset: storable(bytes(event.response).decode())
+            for offset, event, _ in decoded.events
+            if isinstance(event, FILE_EVENTS) and isinstance(event.response, Raw)
+        }
+        reasons = await self._until_done("PostgreSQL", lambda: self._store.unstorable(responses))
+        return {
+            offset: msgspec.json.encode({"headway": f"not storable as jsonb: {reason}"}).decode()
+            for offset, reason in reasons.items()
+        }
 
     async def _handle_trouble(self, polled: Polled) -> None:
         for memory in filter(self._is_read, polled.gone):

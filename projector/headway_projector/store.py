@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -183,14 +183,12 @@ class Store:
                 connection, batch_id=batch_id, from_offset=from_offset, to_offset=to_offset, reason=reason
             )
 
-    async def why_not_storable(self, response: str) -> str | None:
-        """Why jsonb cannot hold a response, or None when it can."""
+    async def unstorable(self, responses: Mapping[int, str]) -> dict[int, str]:
+        """Why jsonb cannot hold a response, for each of those that it cannot; by the keys given."""
         async with self._pool.acquire() as connection:
-            try:
-                await _queries.is_storable(connection, response=response)
-            except asyncpg.PostgresError as error:
-                return str(error)
-        return None
+            rows = await _rows(_queries.unstorable(connection, texts=list(responses.values())))
+        keys = list(responses)
+        return {keys[row["place"] - 1]: row["reason"] for row in rows}
 
     async def reset(self, batch_id: int) -> None:
         """Forget all that was projected of a batch."""

@@ -42,7 +42,7 @@ class Load:
         self._topics = topics
         self._chance = random.Random(first_batch)
         self._pending = {
-            batch_id: list(islice(_history(batch_id, size, self._chance), size))
+            batch_id: list(islice(history(batch_id, size, self._chance), size))
             for batch_id, size in zip(self.batch_ids, _sizes(batches, events, self._chance), strict=True)
         }
         self.events = events
@@ -122,7 +122,7 @@ def _sizes(batches: int, events: int, chance: random.Random) -> list[int]:
     return sizes
 
 
-def _history(batch_id: int, events: int, chance: random.Random) -> Iterator[Event]:
+def history(batch_id: int, events: int, chance: random.Random) -> Iterator[Event]:
     """A batch of two stages without end: run after run, sized so that `events` events hold two runs of each."""
     clock = (datetime(2026, 11, 24, 10, tzinfo=UTC) + timedelta(milliseconds=7 * tick) for tick in count())
     files = max(1, events // 6)

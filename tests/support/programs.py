@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import sys
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -16,18 +17,26 @@ from support.eventually import eventually
 HEALTHY_WITHIN_S = 60.0
 METRICS_TIMEOUT_S = 5.0
 
+_shared = itertools.count()  # tells programs apart that share a port
+
 
 class Program(Service):
     """One console script under test: run it, kill it, read its log; `process()` can `suspend()` and `resume()`."""
 
     def __init__(
-        self, name: str, *arguments: str, directory: Path, environment: Mapping[str, str], port_setting: str
+        self,
+        name: str,
+        *arguments: str,
+        directory: Path,
+        environment: Mapping[str, str],
+        port_setting: str,
+        port: int | None = None,
     ) -> None:
-        """Describe the program; its HTTP port is a free one, given to it in `port_setting`."""
-        self.port = free_port()
+        """Describe the program; its HTTP port is a free one by default, given to it in `port_setting`."""
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(
-            name=f"{name}-{self.port}",
+            name=f"{name}-{self.port}" if port is None else f"{name}-{port}-{next(_shared)}",
             command=lambda: [str(Path(sys.executable).with_name(name)), *arguments],
             directory=directory,
             healthy=self._health,

@@ -15,17 +15,21 @@ import asyncpg
 from aiohttp import web
 
 from headway_gateway import parameters, position
+from headway_gateway.client import WRITE_BYTES
 from headway_gateway.errors import LogDropped, NoSuchBatch, ParquetMissing, RequestError
 from headway_gateway.export import CsvEncoder, Encoder, NdjsonEncoder, Table, events_table, files_table
 from headway_gateway.keys import HUB, SETTINGS, STORE
 from headway_gateway.parameters import ExportQuery
 from headway_gateway.reading import Reading
 from headway_gateway.routes.answers import has_it, tag_headers, tag_of
-from headway_gateway.subscription import WRITE_BYTES, ClientTooSlow
 
 logger = logging.getLogger(__name__)
 
 Pages = AsyncIterator[list[asyncpg.Record]]
+
+
+class ClientTooSlow(Exception):
+    """The client has not taken what was sent for too long."""
 
 
 class ClientGone(Exception):

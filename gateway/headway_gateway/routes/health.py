@@ -18,7 +18,7 @@ async def healthz(request: web.Request) -> web.Response:
         _wrong(request.app[STORE].ping()),
     )
     wrong = {name: reason for name, reason in (("kafka", kafka), ("postgresql", database)) if reason is not None}
-    document = {"status": "unhealthy" if wrong else "ok", "streams": len(request.app[STREAMS].tasks), **wrong}
+    document = {"status": "unhealthy" if wrong else "ok", "streams": len(request.app[STREAMS]), **wrong}
     return web.json_response(document, status=503 if wrong else 200)
 
 

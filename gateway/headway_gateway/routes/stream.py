@@ -1,128 +1,130 @@
-"""`GET /api/stream`: a batch's events as Server-Sent Events.
+"""`GET /api/stream`: the events of batches, or their counts, as Server-Sent Events.
 
-In two phases. `_prepare` may answer an HTTP error (a problem), since nothing is sent yet; from `_send` on there is
-only the stream, which ends when it cannot go on, so that the client comes again with the last id it has.
+In two phases. Until the response is prepared an HTTP error (a problem) may be answered; from then on there is only the
+stream, which ends when it cannot go on, so that the client comes again with the last id it has.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Final
 
-import msgspec
 from aiohttp import web
 from headway_events import EVENT_TYPES
 
-from headway_gateway import position, sse
-from headway_gateway.errors import InvalidParameter, LogDropped, RequestError
-from headway_gateway.keys import HUB, SETTINGS, STORE, STREAMS
-from headway_gateway.position import After, At, Beginning, Reset, Since, Start
-from headway_gateway.replay import Replay, replay
-from headway_gateway.subscription import ClientTooSlow, Selection, Subscription
+from headway_gateway import position
+from headway_gateway.beginning import Beginnings
+from headway_gateway.client import Client
+from headway_gateway.errors import InvalidParameter, RequestError
+from headway_gateway.keys import HUB, LIVE, PROGRESS, SETTINGS, STORE, STREAMS
+from headway_gateway.lanes import Lanes, LaneT
+from headway_gateway.merged import ProgressLane, ProgressSubscription
+from headway_gateway.selection import Selection
+from headway_gateway.subscription import EventLane, Subscription
 
 logger = logging.getLogger(__name__)
 
-HEADERS = {
+HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx and others like it would hold events back to fill a buffer
 }
+RATE: Final = 4.0  # messages a second of one stage: more than people can read
+RATES: Final = (0.1, 20.0)
 
-
-class Prepared(NamedTuple):
-    """A stream that can begin."""
-
-    replay: Replay
-    selection: Selection
-    position: int
-    preface: bytes
+Run = Callable[[], Awaitable[None]]
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Answer with a stream; 204 to a client that has all there will be."""
-    async with AsyncExitStack() as stack:
-        prepared = await _prepare(request, stack)
-        if prepared is None:
-            return web.Response(status=204)
-        return await _send(request, prepared)
-
-
-async def _prepare(request: web.Request, stack: AsyncExitStack) -> Prepared | None:
-    batch_id = position.batch_id(request.query.get("batchId"))
-    start = position.start(request.query, request.headers.get("Last-Event-ID"))
-    selection = _selection(request)
-    sequence = await stack.enter_async_context(replay(batch_id, request.app[HUB], request.app[STORE]))
-    preface = b""
-    if start is Beginning.SNAPSHOT:
-        data = await request.app[STORE].snapshot(batch_id)
-        start = At(data["offset"])
-        preface = sse.message(event="snapshot", data=msgspec.json.encode(data), event_id=data["offset"] - 1)
-    begin = await _resolve(request, batch_id, start, sequence)
-    if sequence.dropped and (isinstance(start, Since) or begin != sequence.end):
-        raise LogDropped(batch_id)
-    if isinstance(begin, Reset):
-        details = {"reason": begin.reason, "requested": begin.requested, "from": begin.offset}
-        preface += sse.message(event="reset", data=msgspec.json.encode(details), event_id=begin.offset - 1)
-        begin = begin.offset
-    if isinstance(start, After) and begin == sequence.end and sequence.ended and not preface:
-        return None
-    return Prepared(sequence, selection, begin, preface)
-
-
-async def _resolve(request: web.Request, batch_id: int, start: Start, sequence: Replay) -> int | Reset:
-    if isinstance(start, After | At):
-        await _catch_up(request, position.offset(start), sequence)
-        return position.resolve(start, first=sequence.first, end=sequence.end)
-    if isinstance(start, Since):
-        found = None
-        if sequence.archived:
-            found = await request.app[STORE].offset_since(batch_id, start.timestamp)
-        if found is None and sequence.topic is not None:
-            found = await request.app[HUB].offset_since(sequence.topic, start.timestamp)
-        return sequence.end if found is None else found
-    return sequence.end if start is Beginning.LATEST else sequence.first
-
-
-async def _catch_up(request: web.Request, offset: int, sequence: Replay) -> None:
-    """Wait for the feed to come to an offset that the topic has already.
-
-    The tables, or another gateway that gave the id, can be ahead of this one by a moment.
-    """
-    if sequence.topic is not None and offset > sequence.end:
-        offsets = await request.app[HUB].offsets(sequence.topic)
-        if offsets is not None and offset <= offsets.end:
-            await sequence.more_than(offset - 1)
-
-
-async def _send(request: web.Request, prepared: Prepared) -> web.StreamResponse:
+    mode = request.query.get("mode", "events")
+    if mode not in {"events", "progress"}:
+        raise InvalidParameter("mode", mode, "events or progress")
     response = web.StreamResponse(headers=HEADERS)
-    await response.prepare(request)
-    settings = request.app[SETTINGS]
-    subscription = Subscription(prepared.replay, prepared.selection, response.write, settings.write_timeout_s)
-    task = asyncio.current_task()
-    assert task is not None
-    request.app[STREAMS].tasks.add(task)
-    try:
-        await subscription.run(prepared.position, prepared.preface)
-    except asyncio.CancelledError:
-        if task in request.app[STREAMS].tasks:
-            raise  # the client has gone
-        task.uncancel()  # the gateway ends: see app.drain
-        await subscription.say_goodbye()
-    except ClientTooSlow:
-        logger.warning("A client was too slow and is cut off", extra={"action": "client_cut_off", **_who(request)})
-        if request.transport is not None:
-            request.transport.abort()
-    except RequestError as error:
-        logger.warning(
-            "A stream ends early; its client will come again",
-            extra={"action": "stream_ended_early", **_who(request), "reason": str(error)},
-        )
-    finally:
-        request.app[STREAMS].tasks.discard(task)
+    client = Client(response.write)
+    async with AsyncExitStack() as stack:
+        prepare = _events if mode == "events" else _progress
+        run = await prepare(request, client, stack)
+        if run is None:
+            return web.Response(status=204)
+        await response.prepare(request)
+        async with request.app[STREAMS].serving(request, client):
+            try:
+                await run()
+            except RequestError as error:
+                logger.warning(
+                    "A stream ends early; its client will come again",
+                    extra={"action": "stream_ended_early", "remote": request.remote, "reason": str(error)},
+                )
     return response
+
+
+async def _events(request: web.Request, client: Client, stack: AsyncExitStack) -> Run | None:
+    """What serves a stream of events; None for a client that has them all."""
+    wanted = position.batch_ids(request.query.getall("batchId", []))
+    last_id = position.last_event_id(request.query, request.headers.get("Last-Event-ID"))
+    resumed = position.resumed(last_id, wanted)
+    start = position.start(request.query, several=len(wanted) != 1)
+    beginnings = Beginnings(request.app[HUB], request.app[STORE], client.news, resumed, start, must_exist=bool(wanted))
+    selection = _selection(request)
+    lanes: Lanes[EventLane] = await _lanes(request, wanted, resumed, beginnings.open_lane, stack)
+    preface = beginnings.preface(lanes.positions, composite=len(wanted) != 1, enveloped=selection.enveloped)
+    if resumed and not preface and lanes.are_over:
+        return None
+    subscription = Subscription(client, lanes, selection, composite=len(wanted) != 1)
+    return lambda: subscription.run(preface)
+
+
+async def _progress(request: web.Request, client: Client, stack: AsyncExitStack) -> Run | None:
+    """What serves a stream of counts; None for a client that has the last ones."""
+    for parameter in ("from", "eventType"):
+        if parameter in request.query:
+            raise InvalidParameter(
+                parameter, request.query[parameter], "nothing with mode=progress, which begins with the counts of now"
+            )
+    wanted = position.batch_ids(request.query.getall("batchId", []))
+    last_id = position.last_event_id(request.query, request.headers.get("Last-Event-ID"))
+    resumed = position.resumed(last_id, wanted)
+
+    selection, every_s = _selection(request), 1 / _rate(request)
+
+    async def open_lane(batch_id: int) -> ProgressLane:
+        held = AsyncExitStack()
+        return ProgressLane(await held.enter_async_context(request.app[PROGRESS].batch(batch_id, client.news)), held)
+
+    lanes: Lanes[ProgressLane] = await _lanes(request, wanted, resumed, open_lane, stack)
+    has_all = all(
+        lane.progress.is_over and batch_id in resumed and position.offset(resumed[batch_id]) == lane.progress.position
+        for batch_id, lane in lanes.by_batch.items()
+    )
+    if wanted and has_all:
+        return None
+    return ProgressSubscription(
+        client,
+        lanes,
+        selection,
+        composite=len(wanted) != 1,
+        every_s=every_s,
+        stalled_after=timedelta(seconds=request.app[SETTINGS].stalled_after_s),
+    ).run
+
+
+async def _lanes(
+    request: web.Request,
+    wanted: list[int],
+    resumed: dict[int, position.After],
+    open_lane: Callable[[int], Awaitable[LaneT | None]],
+    stack: AsyncExitStack,
+) -> Lanes[LaneT]:
+    live = None if wanted else request.app[LIVE]
+    lanes: Lanes[LaneT] = Lanes(open_lane, live)
+    stack.push_async_callback(lanes.close)
+    # What the client was reading goes on, though it may have ended meanwhile.
+    await lanes.add(wanted or sorted(await request.app[LIVE].now() | resumed.keys()))
+    return lanes
 
 
 def _selection(request: web.Request) -> Selection:
@@ -136,5 +138,12 @@ def _selection(request: web.Request) -> Selection:
     return Selection(frozenset(request.query.getall("stage", [])), event_types, form == "envelope")
 
 
-def _who(request: web.Request) -> dict[str, object]:
-    return {"remote": request.remote, "batch_id": request.query.get("batchId")}
+def _rate(request: web.Request) -> float:
+    text = request.query.get("rate", str(RATE))
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not RATES[0] <= rate <= RATES[1]:
+        raise InvalidParameter("rate", text, f"a number from {RATES[0]:g} to {RATES[1]:g}: messages a second")
+    return rate

@@ -117,9 +117,9 @@ INSERT INTO offsetGap (batchId, fromOffset, toOffset, reason)
 SELECT batchId, :from_offset, :to_offset, :reason FROM moved
 ON CONFLICT DO NOTHING;
 
--- name: is_storable$
--- Raises when jsonb cannot hold the text.
-SELECT :response::jsonb IS NOT NULL;
+-- name: unstorable
+-- Which of these texts jsonb cannot hold, by place from 1, and why.
+SELECT place, reason FROM unstorable(:texts::text[]);
 
 -- name: reset_batch!
 -- Forget all that was projected of a batch, whichever topic it was, so that its topic can be projected from the

@@ -12,6 +12,7 @@ Case = schemathesis.Case[Any]
 FINISHED = int(os.environ["FINISHED_BATCH"])
 CURSORS = {"/api/batches": os.environ["BATCH_CURSOR"], "/api/batches/{batchId}/files": os.environ["FILE_CURSOR"]}
 STREAM = "/api/stream"
+LAST_EVENT_ID = "7"
 
 
 @schemathesis.hook
@@ -23,6 +24,9 @@ def before_call(context: schemathesis.HookContext, case: Case, _: dict[str, obje
         query["after"] = CURSORS[path]
     if path == STREAM:
         query["batchId"] = [FINISHED]
-        for name in ("lastEventId", "mode", "rate"):
-            query.pop(name, None)
-        case.headers.pop("Last-Event-ID", None)
+        if query.get("mode") == "progress":
+            query.pop("from", None)
+            query.pop("eventType", None)
+        for ids, name in ((query, "lastEventId"), (case.headers, "Last-Event-ID")):
+            if name in ids:
+                ids[name] = LAST_EVENT_ID

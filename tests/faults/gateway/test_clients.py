@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 
 from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
+from support.sse import Message
 from support.stream import ids, read
 from support.topics import Topics
 
@@ -52,3 +55,49 @@ async def test_a_gateway_that_ends_lets_its_clients_resume_at_another_without_lo
     async with aiohttp.ClientSession(second.url) as client:
         found += await read(client, batch_id, headers={"Last-Event-ID": found[-1].id})
     assert ids(found) == list(range(53))
+
+
+async def test_frozen_and_slow_clients_cost_little_memory_and_hold_up_nobody_and_the_frozen_resume(
+    make_gateway: Callable[..., Program], topics: Topics, batch_id: int, tmp_path: Path
+) -> None:
+    gateway = make_gateway(HEADWAY_GATEWAY_WRITE_TIMEOUT_S="2", HEADWAY_GATEWAY_CACHE_BYTES=str(8 << 20))
+    gateway.run()
+    process = gateway.process()
+    assert process is not None
+    topics.create(batch_id)
+    topics.write_events(batch_events(batch_id, 60_000))
+    stream = f"{gateway.url}/api/stream?batchId={batch_id}"
+    async with aiohttp.ClientSession(gateway.url) as client:
+        whole = await read(client, batch_id)
+        before = process.memory_info().rss
+        outputs = [tmp_path / f"{number}.txt" for number in range(20)]
+        frozen = [await _curl(stream, output, "--limit-rate", "100k") for output in outputs]
+        slow = [await _curl(stream, tmp_path / f"slow{number}.txt", "--limit-rate", "1k") for number in range(5)]
+        for one in frozen:
+            one.send_signal(signal.SIGSTOP)
+        assert len(await read(client, batch_id)) == len(whole)
+        await eventually(lambda: gateway.log_text().count("client_cut_off"), lambda cut: cut >= len(frozen))
+        assert process.memory_info().rss - before < len(frozen) * _size(whole) / 4
+        for one in frozen:
+            one.send_signal(signal.SIGCONT)
+            assert await one.wait() != 0  # curl says that the transfer was cut
+        for output in outputs[:3]:
+            kept = output.read_text().rpartition("\n\n")[0]
+            last = kept.rpartition("\nid: ")[2].partition("\n")[0]
+            rest = await read(client, batch_id, headers={"Last-Event-ID": last})
+            assert ids(rest) == list(range(int(last) + 1, len(whole)))
+    for one in slow:
+        with contextlib.suppress(ProcessLookupError):
+            one.kill()
+        await one.wait()
+
+
+async def _curl(address: str, output: Path, *options: str) -> asyncio.subprocess.Process:
+    """A curl that has begun to read a stream."""
+    process = await asyncio.create_subprocess_exec("curl", "--silent", "--no-buffer", *options, "-o", output, address)
+    await eventually(lambda: output.exists() and output.stat().st_size, bool)
+    return process
+
+
+def _size(found: list[Message]) -> int:
+    return sum(len(message.data) for message in found)

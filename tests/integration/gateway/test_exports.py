@@ -249,7 +249,7 @@ async def test_an_export_of_what_is_not_there_is_a_problem_and_head_has_no_body(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
     path = f"/api/batches/{batch_id}/export"
-    assert (await get(client, path, 404))["type"] == "/problems/NoSuchBatch"
+    assert (await get(client, f"/api/batches/{batch_id + 1}/export", 404))["type"] == "/problems/NoSuchBatch"
     assert (await get(client, f"{path}?format=xlsx", 400))["detail"].endswith("one of csv, ndjson, parquet")
     topics.create(batch_id)
     assert rows_of(await export(client, batch_id, "csv"), "csv") == []

@@ -210,7 +210,7 @@ async def test_a_page_of_large_records_ends_early_and_the_next_goes_on_after_it(
 async def test_a_batch_whose_topic_is_not_projected_yet_has_nothing_and_an_unknown_one_is_a_problem(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, batch_id: int, part: str
 ) -> None:
-    problem = await get(client, f"/api/batches/{batch_id}/{part}", 404)
+    problem = await get(client, f"/api/batches/{batch_id + 1}/{part}", 404)
     assert problem["type"] == "/problems/NoSuchBatch"
     topics.create(batch_id)
     found = await get(client, f"/api/batches/{batch_id}/{part}")

@@ -236,7 +236,12 @@ async def test_offsets_that_have_expired_reset_the_stream_to_the_first_that_is_l
         ({"batchId": "1", "eventType": "explosion"}, "eventType"),
         ({"batchId": "1e3"}, "batchId"),
         ({"batchId": "9223372036854775808"}, "batchId"),
-        ({}, "batchId"),
+        ({"batchId": ""}, "batchId"),
+        ({"batchId": "1", "mode": "fast"}, "mode"),
+        ({"batchId": "1", "mode": "progress", "from": "earliest"}, "from"),
+        ({"batchId": "1", "mode": "progress", "eventType": "file_error"}, "eventType"),
+        ({"batchId": "1", "mode": "progress", "rate": "0"}, "rate"),
+        ({"batchId": "1", "mode": "progress", "rate": "nan"}, "rate"),
     ],
 )
 async def test_a_malformed_parameter_is_a_problem_that_names_it(

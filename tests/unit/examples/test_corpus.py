@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,13 @@ FAILS: dict[Defect, tuple[str, type[Exception], str]] = {
 }
 
 
-def test_same_size_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
+def test_same_size_and_seed_give_the_same_bytes_whenever_they_are_written(tmp_path: Path) -> None:
     clips = plan(12, seed=5, broken=9)
     first = [path.read_bytes() for path in write(clips, tmp_path / "first")]
+    time.sleep(1)  # the clock that libsndfile writes into some files counts seconds
     second = [path.read_bytes() for path in write(clips, tmp_path / "second")]
-    assert first == second
+    differing = [clip.name for clip, one, other in zip(clips, first, second, strict=True) if one != other]
+    assert differing == []
     assert len(set(first)) == len(clips)
 
 

@@ -10,6 +10,12 @@ from headway_gateway.errors import InvalidParameter
 from headway_gateway.position import After, At, Beginning, Reset, Since, Start
 
 
+def begin(query: dict[str, str], header: str | None) -> Start:
+    """Where a stream of one batch begins."""
+    resumed = position.resumed(position.last_event_id(query, header), [7])
+    return resumed.get(7) or position.start(query, several=False)
+
+
 @pytest.mark.parametrize(
     ("query", "header", "expected"),
     [
@@ -25,7 +31,7 @@ from headway_gateway.position import After, At, Beginning, Reset, Since, Start
     ],
 )
 def test_a_request_says_where_it_begins(query: dict[str, str], header: str | None, expected: Start) -> None:
-    assert position.start(query, header) == expected
+    assert begin(query, header) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,8 +50,51 @@ def test_a_request_says_where_it_begins(query: dict[str, str], header: str | Non
 )
 def test_a_malformed_position_names_its_parameter(query: dict[str, str], header: str | None, parameter: str) -> None:
     with pytest.raises(InvalidParameter, match=f"^{parameter} is ") as caught:
-        position.start(query, header)
+        begin(query, header)
     assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize("positions", [{1: 0, 2: 17}, {-(2**63): 2**63 - 1, 2**63 - 1: 0}])
+def test_a_composite_id_resumes_every_batch_where_it_stood(positions: dict[int, int]) -> None:
+    last = position.LastEventId("Last-Event-ID", position.composite(positions).decode())
+    for wanted in ([], list(positions), [*positions, 3]):
+        found = position.resumed(last, wanted)
+        assert {number: after.last_event_id + 1 for number, after in found.items()} == positions
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("4", [1, 2]),
+        ("1:4,", [1, 2]),
+        ("1:4;2:5", [1, 2]),
+        ("1:-2", [1, 2]),
+        ("1:٣", [1, 2]),
+        (f"1:{2**63}", [1, 2]),
+        (f"{2**63}:1", []),
+        ("1:4,3:5", [1, 2]),
+        (",".join(f"{number}:1" for number in range(501)), []),
+    ],
+)
+def test_a_composite_id_of_other_batches_or_in_another_form_is_refused(text: str, wanted: list[int]) -> None:
+    with pytest.raises(InvalidParameter, match=r"^lastEventId is "):
+        position.resumed(position.LastEventId("lastEventId", text), wanted)
+
+
+def test_an_offset_is_no_beginning_for_several_batches() -> None:
+    with pytest.raises(InvalidParameter, match=r"^from is "):
+        position.start({"from": "5"}, several=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_request_names_each_batch_once(count: int) -> None:
+    named = [str(number) for number in range(count)]
+    assert position.batch_ids([*named, *named][:500]) == list(range(count))
+
+
+def test_more_batches_than_a_stream_may_have_are_refused() -> None:
+    with pytest.raises(InvalidParameter, match=r"^batchId is "):
+        position.batch_ids([str(number) for number in range(501)])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""`mode=progress`: the counts of stages, merged, at the client's rate, in place of an event for each file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+from headway_events import encode
+from headway_events.events import BatchComplete
+
+from headway_gateway import position, sse
+from headway_gateway.client import RETRY_MS, Client
+from headway_gateway.counts import StageCounts
+from headway_gateway.lanes import Lanes
+from headway_gateway.progress import BatchProgress
+from headway_gateway.selection import Selection
+
+STALLED_CHECK_S: Final = 5.0  # that a stage has become stalled is no event: it has to be looked for
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass
+class ProgressLane:
+    """One batch of a stream of counts."""
+
+    progress: BatchProgress
+    held: AsyncExitStack
+    position: int = 0
+    sent: dict[str, StageCounts] = field(default_factory=dict)
+    closing_sent: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will follow what was sent."""
+        return self.progress.is_over and self.position >= self.progress.position
+
+    async def close(self) -> None:
+        """Give up what it holds."""
+        await self.held.aclose()
+
+    def due(self, selection: Selection, now: datetime, stalled_after: timedelta) -> list[tuple[str, bytes]]:
+        """The messages that make the client's counts current, as sent from now on: name and data of each."""
+        messages = []
+        self.position = self.progress.position
+        for stage, counts in self.progress.stages.items():
+            current = counts.at(now, stalled_after)
+            if selection.wants_stage(stage) and self.sent.get(stage) != current:
+                self.sent[stage] = current
+                messages.append(("progress", _encode(current)))
+        if self.progress.closed and self.is_over and not self.closing_sent:
+            messages.append(("batch_complete", encode(BatchComplete(batch_id=self.progress.batch_id))))
+        self.closing_sent = self.progress.closed and self.is_over
+        return messages
+
+
+class ProgressSubscription:
+    """The counts of some batches, for one client."""
+
+    def __init__(
+        self,
+        client: Client,
+        lanes: Lanes[ProgressLane],
+        selection: Selection,
+        *,
+        composite: bool,
+        every_s: float,
+        stalled_after: timedelta,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            client: who gets them.
+            lanes: the batches.
+            selection: of which stages, and in which form.
+            composite: whether ids say where every batch stands.
+            every_s: the least time between two messages of one stage.
+            stalled_after: how long a stage under way is silent until it is stalled.
+        """
+        self._client = client
+        self._lanes = lanes
+        self._selection = selection
+        self._composite = composite
+        self._every_s = every_s
+        self._stalled_after = stalled_after
+
+    async def run(self) -> None:
+        """Send the counts as they are, and what becomes of them; returns at the stream's end.
+
+        Raises:
+            RequestError: the events of a batch cannot be had any more; the client shall come again.
+            ConnectionError: the client has gone.
+        """
+        await self._client.send(sse.retry(RETRY_MS))
+        while True:
+            self._client.news.clear()
+            await self._lanes.refresh()
+            begun = time.monotonic()
+            if messages := self._due():
+                await self._client.send(messages)
+            for lane in self._lanes.by_batch.values():
+                if lane.progress.failure is not None:
+                    raise lane.progress.failure
+            if self._lanes.are_over:
+                return
+            await self._client.wait(min(self._lanes.look_s, STALLED_CHECK_S))
+            await asyncio.sleep(begun + self._every_s - time.monotonic())
+
+    def _due(self) -> bytes:
+        """The messages to send now. Only the last has an id: who gets it has them all."""
+        now = datetime.now(UTC)
+        messages = [
+            message
+            for lane in self._lanes.by_batch.values()
+            for message in lane.due(self._selection, now, self._stalled_after)
+        ]
+        ids: list[bytes | None] = [None] * len(messages)
+        if messages:
+            ids[-1] = self._id()
+        return b"".join(
+            sse.message(event=name, data=data, event_id=event_id, enveloped=self._selection.enveloped)
+            for (name, data), event_id in zip(messages, ids, strict=True)
+        )
+
+    def _id(self) -> bytes:
+        positions = self._lanes.positions
+        return position.composite(positions) if self._composite else b"%d" % (next(iter(positions.values())) - 1)
