@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from headway_gateway import cross_site, problems, responses
+from headway_gateway import cross_site, problems, security_headers
 from headway_gateway.auth import Authenticator
 from headway_gateway.connections import Runner, allow_files
 from headway_gateway.errors import RequestError
@@ -20,7 +20,7 @@ from headway_gateway.limits import StreamLimits
 from headway_gateway.live import LiveBatches
 from headway_gateway.metrics import Metrics
 from headway_gateway.progress import ProgressHub
-from headway_gateway.routes import batches, dashboard, health, metrics, session, stream
+from headway_gateway.routes import batches, dashboard, exports, files, health, log, metrics, reference, session, stream
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
 from headway_gateway.streams import Streams
@@ -41,12 +41,20 @@ def make_app(settings: Settings) -> web.Application:
     app[METRICS] = Metrics()
     app[STREAMS] = Streams(settings.write_timeout_s, app[METRICS].cut_off)
     app.cleanup_ctx.append(_connect)
-    app.on_response_prepare.extend([responses.add_security_headers, cross_site.add_headers])
+    app.on_response_prepare.extend([security_headers.add, cross_site.add_headers])
     app.router.add_get("/", dashboard.index)
     app.router.add_get("/api/stream", stream.stream, allow_head=False)  # which has no end to speak of
     app.router.add_get("/api/batches", batches.batches)
     app.router.add_get("/api/batches/{batch_id}", batches.batch)
-    app.router.add_get("/api/batches/{batch_id}/events", batches.events)
+    app.router.add_get("/api/batches/{batch_id}/stages", batches.stages)
+    app.router.add_get("/api/batches/{batch_id}/events", log.events)
+    app.router.add_get("/api/batches/{batch_id}/dead-letters", log.dead_letters)
+    app.router.add_get("/api/batches/{batch_id}/files", files.files)
+    app.router.add_get("/api/batches/{batch_id}/files/{file_name:(?s:.+)}", files.file)
+    app.router.add_get("/api/batches/{batch_id}/errors", files.errors)
+    app.router.add_get("/api/batches/{batch_id}/export", exports.export)
+    app.router.add_get("/api/openapi.json", reference.document)
+    app.router.add_get("/api/docs", reference.page)
     app.router.add_get("/api/session", session.show)
     app.router.add_post("/api/session", session.log_in)
     app.router.add_delete("/api/session", session.log_out)
@@ -86,7 +94,7 @@ async def run(settings: Settings) -> None:
 
 async def _connect(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
-    app[STORE] = await Store.open(settings.database_url)
+    app[STORE] = await Store.open(settings.database_url, silence_s=settings.export_timeout_s)
     app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
     app[LIVE] = LiveBatches(app[STORE])
     app[PROGRESS] = ProgressHub(app[HUB], app[STORE])
@@ -106,14 +114,14 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except RequestError as error:
         request.app[METRICS].problems.labels(type(error).__name__).inc()
         headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-        return responses.of_problem(problems.of_error(error), headers)
+        return problems.response(problems.of_error(error), headers)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        return responses.of_problem(problems.problem(error.status, error.reason), headers)
+        return problems.response(problems.problem(error.status, error.reason), headers)
     except Exception:
         if request.transport is None:
             raise
         logger.exception("A request failed", extra={"action": "request_failed", "path": request.path})
-        return responses.of_problem(problems.problem(500, "The gateway failed; its log says at what"))
+        return problems.response(problems.problem(500, "The gateway failed; its log says at what"))

@@ -13,8 +13,9 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from headway_gateway import problems, responses
+from headway_gateway import problems
 from headway_gateway.keys import METRICS, SETTINGS
+from headway_gateway.security_headers import SECURITY_HEADERS
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Connection(web.RequestHandler):
             document = problems.problem(431, "The address or a header is too long")
         else:
             document = problems.problem(400, f"This is no HTTP request: {reason}")
-        response = responses.of_problem(document, {**responses.SECURITY_HEADERS, "Connection": "close"})
+        response = problems.response(document, {**SECURITY_HEADERS, "Connection": "close"})
         response.force_close()
         return response
 

@@ -10,10 +10,13 @@ HeadwayError
         ├── OutOfScope         403
         ├── UnknownHost        403
         ├── NoSuchBatch        404
+        ├── NoSuchFile         404
         ├── LogDropped         410
         ├── NotJson            415
         ├── NoQueryTokens      501
+        ├── ParquetMissing     501
         ├── DatabaseAway       503
+        ├── TooManyExports     503
         ├── KafkaAway          503
         ├── KeysAway           503
         └── TooManyStreams     503
@@ -91,6 +94,17 @@ class NoSuchBatch(RequestError):
         self.batch_id = batch_id
 
 
+class NoSuchFile(RequestError):
+    """The batch has no such file."""
+
+    status = 404
+
+    def __init__(self, batch_id: int, file_name: str) -> None:
+        super().__init__(f"Batch {batch_id} has no file {file_name!r}, or none yet")
+        self.batch_id = batch_id
+        self.file_name = file_name
+
+
 class LogDropped(RequestError):
     """The events of the batch are not kept any more; its counts are."""
 
@@ -114,6 +128,19 @@ class NoQueryTokens(RequestError):
     """This gateway cannot sign query tokens: HEADWAY_GATEWAY_TOKEN_SECRET is not set."""
 
     status = 501
+
+
+class ParquetMissing(RequestError):
+    """This gateway cannot write Parquet: install `headway-gateway[parquet]` beside it, or ask for csv or ndjson."""
+
+    status = 501
+
+
+class TooManyExports(RequestError):
+    """So many exports are under way that no other can begin; try again."""
+
+    status = 503
+    retry_after_s = 10
 
 
 class KafkaAway(RequestError):

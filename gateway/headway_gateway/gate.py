@@ -18,7 +18,9 @@ from headway_gateway.forwarded import Client, client_of
 from headway_gateway.keys import AUTHENTICATOR, CLIENT, LIMITS, METRICS, PRINCIPAL, SETTINGS
 from headway_gateway.principal import EVERYBODY, Principal
 
-PUBLIC: Final = frozenset({"/", "/static/{name}", "/healthz", "/readyz", "/api/session"})
+PUBLIC: Final = frozenset(
+    {"/", "/static/{name}", "/healthz", "/readyz", "/api/session", "/api/docs", "/api/openapi.json"}
+)
 SCOPED: Final = frozenset({"/api/batches", "/api/access-tokens"})
 STREAM: Final = "/api/stream"
 

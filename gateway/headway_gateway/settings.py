@@ -89,6 +89,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_STALLED_AFTER_S: a stage under way of which nothing was heard for so many seconds is stalled."""
     write_timeout_s: int = 30
     """HEADWAY_GATEWAY_WRITE_TIMEOUT_S: a client that has not taken what was sent for so long is cut off."""
+    export_timeout_s: int = 3600
+    """HEADWAY_GATEWAY_EXPORT_TIMEOUT_S: an export that takes longer is cut off; until then old weeks of the log wait
+    to be dropped."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -126,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             cache_bytes=_whole(found, "HEADWAY_GATEWAY_CACHE_BYTES", default.cache_bytes),
             stalled_after_s=_whole(found, "HEADWAY_STALLED_AFTER_S", default.stalled_after_s),
             write_timeout_s=_whole(found, "HEADWAY_GATEWAY_WRITE_TIMEOUT_S", default.write_timeout_s),
+            export_timeout_s=_whole(found, "HEADWAY_GATEWAY_EXPORT_TIMEOUT_S", default.export_timeout_s),
         )
         settings._check_who_is_served()
         return settings

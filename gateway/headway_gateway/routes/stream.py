@@ -43,6 +43,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     mode = request.query.get("mode", "events")
     if mode not in {"events", "progress"}:
         raise InvalidParameter("mode", mode, "events or progress")
+    _rate(request)  # a wrong one is refused in either mode, as the document says
     response = web.StreamResponse(headers=HEADERS)
     client = Client(response.write)
     async with AsyncExitStack() as stack:
