@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from support.batches import batch_events
 from support.eventually import eventually
@@ -16,6 +17,27 @@ from support.programs import Program
 from support.sse import Message
 from support.stream import ids, read
 from support.topics import Topics
+
+
+Curl = Callable[[str, Path, str], Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+async def curl() -> AsyncIterator[Curl]:
+    """Starts curls that read an address into a file, so many bytes a second; returns when they have begun."""
+    running: list[asyncio.subprocess.Process] = []
+
+    async def start(address: str, output: Path, rate: str) -> asyncio.subprocess.Process:
+        arguments = ["--silent", "--no-buffer", "--limit-rate", rate, "-o", str(output), address]
+        running.append(await asyncio.create_subprocess_exec("curl", *arguments))
+        await eventually(lambda: output.exists() and output.stat().st_size, bool)
+        return running[-1]
+
+    yield start
+    for one in running:
+        with contextlib.suppress(ProcessLookupError):
+            one.kill()
+        await one.wait()
 
 
 async def test_a_frozen_client_is_cut_off_and_the_others_are_not_held_up(
@@ -58,7 +80,7 @@ async def test_a_gateway_that_ends_lets_its_clients_resume_at_another_without_lo
 
 
 async def test_frozen_and_slow_clients_cost_little_memory_and_hold_up_nobody_and_the_frozen_resume(
-    make_gateway: Callable[..., Program], topics: Topics, batch_id: int, tmp_path: Path
+    make_gateway: Callable[..., Program], curl: Curl, topics: Topics, batch_id: int, tmp_path: Path
 ) -> None:
     gateway = make_gateway(HEADWAY_GATEWAY_WRITE_TIMEOUT_S="2", HEADWAY_GATEWAY_CACHE_BYTES=str(8 << 20))
     gateway.run()
@@ -71,8 +93,9 @@ async def test_frozen_and_slow_clients_cost_little_memory_and_hold_up_nobody_and
         whole = await read(client, batch_id)
         before = process.memory_info().rss
         outputs = [tmp_path / f"{number}.txt" for number in range(20)]
-        frozen = [await _curl(stream, output, "--limit-rate", "100k") for output in outputs]
-        slow = [await _curl(stream, tmp_path / f"slow{number}.txt", "--limit-rate", "1k") for number in range(5)]
+        frozen = [await curl(stream, output, "100k") for output in outputs]
+        for number in range(5):
+            await curl(stream, tmp_path / f"slow{number}.txt", "1k")
         for one in frozen:
             one.send_signal(signal.SIGSTOP)
         assert len(await read(client, batch_id)) == len(whole)
@@ -86,17 +109,6 @@ async def test_frozen_and_slow_clients_cost_little_memory_and_hold_up_nobody_and
             last = kept.rpartition("\nid: ")[2].partition("\n")[0]
             rest = await read(client, batch_id, headers={"Last-Event-ID": last})
             assert ids(rest) == list(range(int(last) + 1, len(whole)))
-    for one in slow:
-        with contextlib.suppress(ProcessLookupError):
-            one.kill()
-        await one.wait()
-
-
-async def _curl(address: str, output: Path, *options: str) -> asyncio.subprocess.Process:
-    """A curl that has begun to read a stream."""
-    process = await asyncio.create_subprocess_exec("curl", "--silent", "--no-buffer", *options, "-o", output, address)
-    await eventually(lambda: output.exists() and output.stat().st_size, bool)
-    return process
 
 
 def _size(found: list[Message]) -> int:
