@@ -18,7 +18,6 @@ from support.sse import Message
 from support.stream import ids, read
 from support.topics import Topics
 
-
 Curl = Callable[[str, Path, str], Awaitable[asyncio.subprocess.Process]]
 
 
