@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from headway_gateway import auth, cross_site, position
 from headway_gateway.errors import InvalidParameter, OutOfScope, UnknownHost
@@ -107,6 +107,8 @@ def _client(request: web.Request) -> Client:
 
 def _check_host(request: web.Request) -> None:
     """A gateway that anyone on this machine may read must not be read by pages of other hosts (DNS rebinding)."""
+    if request.version >= HttpVersion11 and "Host" not in request.headers:
+        raise InvalidParameter("Host", "", "the header that HTTP/1.1 asks for")
     settings = request.app[SETTINGS]
     name = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
     if not settings.open and not settings.authenticated and name not in settings.hosts:

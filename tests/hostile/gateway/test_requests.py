@@ -260,6 +260,16 @@ async def test_http_1_0_is_answered_and_hung_up_on(unharmed: Program, topics: To
     assert body.count(b"\nevent: ") == 5
 
 
+async def test_who_names_no_host_is_no_browser_and_speaks_http_1_0(unharmed: Program) -> None:
+    for sent, status in (
+        (b"GET /readyz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /readyz HTTP/1.1\r\nHost:\r\n\r\n", 403),
+        (b"GET /readyz HTTP/1.0\r\n\r\n", 200),
+    ):
+        (answer,) = await exchange(unharmed.port, sent)
+        assert answer.status == status, sent
+
+
 async def test_requests_in_a_row_are_answered_in_their_order(unharmed: Program) -> None:
     targets = [b"/readyz", b"/api/batches?limit=x", b"/nowhere", b"/healthz"] * 10
     answers = await exchange(unharmed.port, b"".join(request(target) for target in targets))
