@@ -70,15 +70,22 @@ def _replays(stack: BenchStack) -> Iterator[Figure]:
             _replayed(server, _written(stack, server, WARM_UP_FILES), joiners=1)
         batches = {name: _written(stack, server, FILES) for name, server in servers.items() if name != OURS}
 
-        def replayed(name: str, joiners: int) -> Delivery:
-            server = servers[name]
+        def unread(name: str) -> Batch:
             # Ours would have a batch in memory at the second time; the others begin anew each time.
-            return _replayed(server, batches.get(name) or _written(stack, server, FILES), joiners)
+            return batches.get(name) or _written(stack, servers[name], FILES)
+
+        def next_replayed(name: str) -> Delivery:
+            batch = unread(name)
+            _replayed(servers[name], batch, joiners=1)
+            return _replayed(servers[name], batch, joiners=1)
+
+        def to(joiners: int) -> Callable[[str], Delivery]:
+            return lambda name: _replayed(servers[name], unread(name), joiners)
 
         question = f"replay of {FILES:,} files to"
-        many = f"{question} {JOINERS} late joiners at once"
-        yield from _figures(f"{question} one late joiner", lambda name: replayed(name, 1))
-        yield from _figures(many, lambda name: replayed(name, JOINERS), once=KAFKA_SSE)
+        yield from _figures(f"{question} the first late joiner", to(1))
+        yield from _figures(f"{question} the next late joiner", next_replayed)
+        yield from _figures(f"{question} {JOINERS} late joiners at once", to(JOINERS), once=KAFKA_SSE)
 
 
 def _figures(question: str, deliver: Callable[[str], Delivery], once: str | None = None) -> Iterator[Figure]:
