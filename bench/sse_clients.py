@@ -26,7 +26,7 @@ class Clients:
         self._pipe = pipe
 
     def join(self) -> None:
-        """Connect and ask, all at once; returns when each has the first bytes of its answer."""
+        """Connect and ask, all at once; returns when each has asked."""
         self._pipe.send("join")
         self._answer()
 
@@ -59,6 +59,7 @@ def sse_clients(port: int, path: str, count: int, *, note_ids: bool = False) -> 
     process = multiprocessing.get_context("spawn").Process(target=_run, args=arguments, daemon=True)
     process.start()
     try:
+        ours.recv()  # it runs
         yield Clients(ours)
     finally:
         process.terminate()
@@ -69,14 +70,26 @@ class _Client:
     def __init__(self, port: int, path: str) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
         self.connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.connection.recv(READ_BYTES)
-        if not head.startswith(b"HTTP/1.0 200") and not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"{path} is answered {head[:200]!r}")
-        self.size = len(head) - head.index(b"\r\n\r\n") - 4
         self.connection.setblocking(False)
+        self.size = 0  # of the body so far
         self.arrivals: dict[int, float] = {}
+        self._head: bytes | None = b""  # None: it is complete
+
+    def take(self, data: memoryview) -> None:
+        """Some more bytes of the answer."""
+        self.size += len(data)
+        if self._head is None:
+            return
+        self._head += bytes(data)
+        head, end, body = self._head.partition(b"\r\n\r\n")
+        if end:
+            if b" 200 " not in head.partition(b"\r\n")[0]:
+                raise RuntimeError(f"The answer is {head[:200]!r}")
+            self._head, self.size = None, len(body)
+
+    def has(self, size: int) -> bool:
+        """Whether so many bytes of the body have come."""
+        return self._head is None and self.size >= size
 
     def note(self, data: memoryview, at: float) -> None:
         """The last id in some bytes: all before it came no later."""
@@ -88,6 +101,7 @@ class _Client:
 
 
 def _run(pipe: Connection, port: int, path: str, count: int, note_ids: bool) -> None:
+    pipe.send("running")
     try:
         assert pipe.recv() == "join"
         clients = [_Client(port, path) for _ in range(count)]
@@ -106,7 +120,7 @@ def _read(clients: list[_Client], size: int, note_ids: bool) -> float:
     selector = selectors.EpollSelector()
     waiting = 0
     for client in clients:
-        if client.size < size:
+        if not client.has(size):
             selector.register(client.connection, selectors.EVENT_READ, client)
             waiting += 1
     buffer = memoryview(bytearray(READ_BYTES))
@@ -119,13 +133,13 @@ def _read(clients: list[_Client], size: int, note_ids: bool) -> float:
             client = key.data
             taken = client.connection.recv_into(buffer)
             at = time.perf_counter()
-            client.size += taken
+            client.take(buffer[:taken])
             if note_ids:
                 client.note(buffer[:taken], at)
-            if client.size >= size or not taken:
+            if client.has(size) or not taken:
                 selector.unregister(client.connection)
                 waiting -= 1
-                if client.size < size:
+                if not client.has(size):
                     raise RuntimeError(f"A stream ended after {client.size} bytes of {size}")
     selector.close()
     return at

@@ -5,6 +5,7 @@ The only user of confluent_kafka. Nothing is committed: a gateway has no positio
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ REST_S: Final = 0.02  # for the records that follow the first; they came in the 
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
 LOAD_TIMEOUT_S: Final = 15.0
 ASK_TIMEOUT_S: Final = 5.0
+LEADER_TIMEOUT_S: Final = 0.5
 PING_TIMEOUT_S: Final = 1.0  # those who ask for health do not wait long
 
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_ID})
@@ -85,6 +87,7 @@ class TopicReader:
         most = min(CHUNK_RECORDS, end - first)
         if self.at != (topic, first):
             self._consumer.assign([TopicPartition(topic, 0, first)])
+            _find_leader(self._consumer, topic)
             most = min(FIRST_RECORDS, most)
         self.at = None
         messages = self._take(1, LOAD_TIMEOUT_S)
@@ -151,6 +154,7 @@ class Follower:
         def assign(consumer: Consumer) -> None:
             self._next[topic] = offset
             consumer.incremental_assign([TopicPartition(topic, 0, offset)])
+            _find_leader(consumer, topic)
 
         self._orders.put(assign)
 
@@ -204,6 +208,12 @@ def _consumer(bootstrap: str) -> Consumer:
             "log_level": 2,
         }
     )
+
+
+def _find_leader(consumer: Consumer, topic: str) -> None:
+    """Ask for a topic's leader at once: by itself the client does so once a second."""
+    with contextlib.suppress(KafkaException):  # Kafka is away: the client goes on asking
+        consumer.list_topics(topic, timeout=LEADER_TIMEOUT_S)
 
 
 def _checked(message: Message) -> bool:

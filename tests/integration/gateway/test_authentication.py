@@ -52,7 +52,7 @@ async def refusal(response: aiohttp.ClientResponse, status: int, kind: str) -> d
 
 ADDRESSES = sorted(
     {
-        (route.method, route.resource.canonical.format(batch_id=1))
+        (route.method, route.resource.canonical.format(batch_id=1, file_name="a.wav"))
         for route in make_app(Settings()).router.routes()
         if route.resource is not None and route.resource.canonical not in gate.PUBLIC
     }
