@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-DISTRIBUTIONS := schemas producers projector gateway
+DISTRIBUTIONS := schemas producers projector gateway clients/python
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay pr
 check: $(STAMP) ## formatting, lint, types, import rules, generated files
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy schemas producers projector gateway infra bench examples tests
+	$(VENV)/bin/mypy schemas producers projector gateway clients infra bench examples tests
 	$(VENV)/bin/lint-imports
 	$(PY) schemas/generate.py --check
 	$(PY) -m headway_gateway.openapi --check
@@ -43,13 +43,13 @@ lock: $(STAMP) ## pin the newest versions that fit in requirements.lock
 	$(PY) -m pip install -q uv
 	$(VENV)/bin/uv pip compile -q requirements.in --upgrade --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url \
-	    $(addprefix --no-emit-package headway-,events projector gateway) --no-emit-package headway -o requirements.lock
+	    $(addprefix --no-emit-package headway-,events projector gateway client) --no-emit-package headway -o requirements.lock
 
 setup: $(STAMP) ## install what the stack needs (done by the others)
 	@$(PY) -m infra.local install --for stack
 
 setup-tests: $(STAMP)
-	@$(PY) -m infra.local install --for stack,browser
+	@$(PY) -m infra.local install --for stack,browser,node
 
 clean: down ## stop the stack, and remove its data and what was installed
 	@if [ -x $(PY) ]; then $(PY) -m infra.local clean; fi

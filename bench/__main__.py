@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     catch_up,
     fan_out,
+    idle_connections,
     late_joiners,
     latency,
     memory,
@@ -21,7 +22,7 @@ from bench import (
     stream_latency,
 )
 from bench.figures import report
-from bench.peers import comparison
+from bench.peers import comparison, streams
 from bench.results import entries, save
 from bench.stack import bench_stack
 
@@ -36,6 +37,8 @@ BENCHMARKS = {
     "late_joiners": late_joiners.measure,
     "fan_out": fan_out.measure,
     "stream_latency": stream_latency.measure,
+    "stream_peers": streams.measure,
+    "idle_connections": idle_connections.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")

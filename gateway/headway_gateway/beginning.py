@@ -70,9 +70,10 @@ class Beginnings:
     def preface(self, positions: Mapping[int, int], *, composite: bool, enveloped: bool) -> bytes:
         """The messages that come before the events. Only the last has an id: who gets it has them all."""
         messages, self._messages = self._messages, []
+        event_id = position.composite(positions) if composite else position.single(positions)
         if not messages:
-            return b""
-        event_id = position.composite(positions) if composite else b"%d" % (next(iter(positions.values())) - 1)
+            known = self._resumed or self._start is Beginning.EARLIEST
+            return b"" if known else sse.place(event_id)  # so that one cut off before the first event resumes here
         ids = [None] * (len(messages) - 1) + [event_id]
         return b"".join(
             sse.message(event=name, data=data, event_id=some_id, enveloped=enveloped)

@@ -133,6 +133,12 @@ def resumed(last: LastEventId | None, batch_ids: Sequence[int]) -> dict[int, Aft
     return found
 
 
+def single(positions: Mapping[int, int]) -> bytes:
+    """The id of a message after which the next offset of the only batch is this."""
+    (only,) = positions.values()
+    return b"%d" % (only - 1)
+
+
 def composite(positions: Mapping[int, int]) -> bytes:
     """The id of a message after which the next offset of each batch is this."""
     return b",".join(b"%d:%d" % (number, position - 1) for number, position in positions.items())

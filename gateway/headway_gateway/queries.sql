@@ -6,13 +6,15 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
 FROM batchOverview WHERE batchId = :batch_id;
 
 -- name: batch_page_down
--- Batches, newest first, after a given one; `pattern` is matched with the name and the id. The state is worked out as
--- `batch_status` does, for those rows alone that the index gives, one after another, until there are enough.
+-- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
+-- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
+-- are enough.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
 FROM batchOverview AS overview
 WHERE (createdAt, batchId) < (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
+  AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
   AND labels @> ALL(:labels::jsonb[])
   AND (:statuses::text[] IS NULL OR (
       SELECT CASE
@@ -25,13 +27,15 @@ ORDER BY createdAt DESC, batchId DESC
 LIMIT :most;
 
 -- name: batch_page_up
--- Batches, oldest first, after a given one; `pattern` is matched with the name and the id. The state is worked out as
--- `batch_status` does, for those rows alone that the index gives, one after another, until there are enough.
+-- Batches, oldest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
+-- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
+-- are enough.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
 FROM batchOverview AS overview
 WHERE (createdAt, batchId) > (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
+  AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
   AND labels @> ALL(:labels::jsonb[])
   AND (:statuses::text[] IS NULL OR (
       SELECT CASE

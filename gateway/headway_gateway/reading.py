@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
@@ -54,8 +54,9 @@ class Reading:
         silent_since: datetime,
         upwards: bool,
         limit: int,
+        allowed: Collection[int] | None,
     ) -> Page:
-        """A page of batches by creation; those under way of which nothing was heard since then are stalled."""
+        """A page of the batches allowed (None: all) by creation; those silent since then are stalled."""
         page = queries.batch_page_up if upwards else queries.batch_page_down
         place = after or (FIRST if upwards else LAST)
         found = await rows(
@@ -67,6 +68,7 @@ class Reading:
                 labels=[json.dumps({name: value}) for name, value in labels],
                 statuses=list(statuses) or None,
                 silent_since=silent_since,
+                allowed=None if allowed is None else list(allowed),
                 most=limit + 1,
             )
         )

@@ -18,6 +18,11 @@ class Selection:
     event_types: frozenset[str] = frozenset()  # empty: all
     enveloped: bool = False
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether there are events that the client does not want."""
+        return bool(self.stages or self.event_types)
+
     def of(self, chunk: Chunk, position: int, event_id: Callable[[int], bytes] | None = None) -> bytes | memoryview:
         """The client's part of a chunk, from an offset on.
 
@@ -30,7 +35,7 @@ class Selection:
         begin = 0
         if position > chunk.first_offset:
             begin = bisect.bisect_left(frames, position, key=lambda frame: frame.offset)
-        if not (self.stages or self.event_types or self.enveloped or event_id):
+        if not (self.leaves_out or self.enveloped or event_id):
             if not begin:
                 return chunk.encoded
             return memoryview(chunk.encoded)[frames[begin].begin :] if begin < len(frames) else b""

@@ -94,6 +94,11 @@ def message(*, event: str, data: bytes, event_id: bytes | None = None, enveloped
     return b"%bevent: %b\n%b" % (head, event.encode(), _data_lines(data))
 
 
+def place(event_id: bytes) -> bytes:
+    """Where the client stands, without a message: it resumes there."""
+    return b"id: %b\n\n" % event_id
+
+
 def retry(milliseconds: int) -> bytes:
     """How long the client shall wait before it connects again."""
     return b"retry: %d\n\n" % milliseconds

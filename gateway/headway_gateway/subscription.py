@@ -69,6 +69,8 @@ class Subscription:
             if behind:
                 continue
             if self._lanes.are_over or any(lane.replay.lost is not None for _, lane in lanes):
+                if self._selection.leaves_out:  # else the client would ask for what was left out for ever
+                    await self._client.send(sse.place(self._event_id()))
                 return
             await self._client.wait(self._lanes.look_s)
 
@@ -87,6 +89,10 @@ class Subscription:
         if parts:
             await self._client.send(parts[0] if len(parts) == 1 else b"".join(parts))
         lane.position = reached
+
+    def _event_id(self) -> bytes:
+        positions = self._lanes.positions
+        return position.composite(positions) if self._composite else position.single(positions)
 
     def _composite_ids(self, batch_id: int) -> Callable[[int], bytes]:
         """What gives the composite id of each event of a batch, while all others stand where they do."""

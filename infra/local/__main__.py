@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status", "clean", "install"])
     parser.add_argument("--only", default=",".join(SERVICES), help="services, separated by commas (default: all)")
-    parser.add_argument("--for", dest="purpose", default="stack", help="install for: stack, or stack,browser")
+    parser.add_argument("--for", dest="purpose", default="stack", help="install for: stack, browser, node")
     arguments = parser.parse_args()
     try:
         return _run(arguments.command, arguments.only.split(","), arguments.purpose.split(","))
@@ -33,6 +33,8 @@ def _run(command: str, only: list[str], purpose: list[str]) -> int:
     if command == "install":
         tools.install(purpose)
         tools.kafka_jars(settings.jars)
+        if "node" in purpose:
+            tools.node_packages(tools.NODE_TESTS)
         return 0
     stack = LocalStack(settings, only)
     if command == "up":

@@ -59,7 +59,7 @@ class LocalStack:
             say(f"{name}: {'stopped' if running else 'did not run'}")
 
     def clean(self) -> None:
-        """Remove the data, the demo's files, the logs and Kafka's jars.
+        """Remove the data, the demo's files, the logs, Kafka's jars and what the benchmarks built.
 
         Whatever else lies in the state directory is not the stack's, and stays.
 
@@ -69,8 +69,8 @@ class LocalStack:
         if running := [name for name, state in self.status().items() if state != "not running"]:
             raise StackError(f"{', '.join(running)} still runs. Run `make down` first.")
         settings = self._settings
-        demo = settings.state_dir / "demo"
-        for directory in (settings.kafka_dir, settings.postgres_data, settings.logs, settings.jars, demo):
+        others = [settings.state_dir / name for name in ("demo", "peers")]
+        for directory in (settings.kafka_dir, settings.postgres_data, settings.logs, settings.jars, *others):
             shutil.rmtree(directory, ignore_errors=True)
 
     def status(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from infra.local.errors import MissingTool
 
 KAFKA_POM = Path(__file__).with_name("kafka.pom")
+NODE_TESTS = Path(__file__).parents[2] / "tests" / "node"
 JAVA_AT_LEAST = 17  # Kafka 4's own minimum for a broker
 POSTGRES_AT_LEAST = 14
 POSTGRES_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -30,6 +31,7 @@ class Tool:
 JAVA = Tool("java", "openjdk-17-jre-headless", f"Install a Java {JAVA_AT_LEAST} or newer")
 MAVEN = Tool("mvn", "maven", "Install Apache Maven")
 POSTGRES = Tool("postgres", "postgresql", f"Install PostgreSQL {POSTGRES_AT_LEAST} or newer, the server")
+NPM = Tool("npm", "npm", "Install Node.js with npm")
 CHROMIUM = Tool("chromium", "chromium", "Install Chromium, or set HEADWAY_CHROMIUM to its path")
 
 
@@ -105,13 +107,34 @@ def maven_jars(pom: Path, directory: Path) -> Path:
     return directory
 
 
+def node_packages(directory: Path) -> None:
+    """Install what the directory's `package-lock.json` pins, unless that very lock has been installed already.
+
+    Raises:
+        MissingTool: npm is not there, or could not fetch them.
+    """
+    lock = directory / "package-lock.json"
+    stamp = directory / "node_modules" / "installed-lock.json"
+    if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
+        return
+    command = [str(_npm()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise MissingTool(f"A package of {lock}", f"npm could not fetch it:\n{done.stderr[-2000:]}")
+    stamp.write_bytes(lock.read_bytes())
+
+
 def install(tools: Sequence[str]) -> None:
-    """Install what is missing of `tools` ("stack", "browser") with apt.
+    """Install what is missing of `tools` ("stack", "browser", "node") with apt.
 
     Raises:
         MissingTool: something is missing and this user cannot install packages here; the message has the command.
     """
-    checks = {"stack": [(java, JAVA), (_maven, MAVEN), (postgres_bin, POSTGRES)], "browser": [(chromium, CHROMIUM)]}
+    checks = {
+        "stack": [(java, JAVA), (_maven, MAVEN), (postgres_bin, POSTGRES)],
+        "browser": [(chromium, CHROMIUM)],
+        "node": [(_npm, NPM)],
+    }
     missing: list[Tool] = []
     for name in tools:
         for find, tool in checks[name]:
@@ -137,6 +160,13 @@ def _maven() -> Path:
     found = shutil.which("mvn")
     if found is None:
         raise _missing(MAVEN)
+    return Path(found)
+
+
+def _npm() -> Path:
+    found = shutil.which("npm")
+    if found is None:
+        raise _missing(NPM)
     return Path(found)
 
 

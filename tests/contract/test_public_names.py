@@ -9,7 +9,11 @@ from types import ModuleType
 
 import pytest
 
-PUBLIC = ["headway", "headway_events"]  # projector and gateway are programs: they offer commands and no names
+PUBLIC = [
+    "headway",
+    "headway_client",
+    "headway_events",
+]  # projector and gateway are programs: they offer commands and no names
 
 
 @pytest.mark.parametrize("name", PUBLIC)

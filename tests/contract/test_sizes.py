@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-FOLDERS = ("schemas", "producers", "projector", "gateway", "infra", "bench", "examples", "tests")
+FOLDERS = ("schemas", "producers", "projector", "gateway", "clients", "infra", "bench", "examples", "tests")
 MODULE_LINES = 400
 FUNCTION_LINES = 50
 
@@ -15,7 +15,8 @@ FUNCTION_LINES = 50
 def _modules() -> Iterator[Path]:
     for folder in FOLDERS:
         for pattern in ("*.py", "*.js", "*.mjs"):
-            yield from (REPOSITORY / folder).rglob(pattern)
+            found = (REPOSITORY / folder).rglob(pattern)
+            yield from (path for path in found if "node_modules" not in path.parts)
 
 
 def _functions(path: Path) -> Iterator[tuple[int, str]]:

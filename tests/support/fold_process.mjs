@@ -11,7 +11,7 @@ import {
   percent,
   resume,
   statusAt,
-} from "../../gateway/headway_gateway/dashboard/fold.js";
+} from "../../gateway/headway_gateway/dashboard/client/fold.js";
 
 function describe(state, { now, stalledAfterMs }) {
   const { outcomes, ...counts } = state;

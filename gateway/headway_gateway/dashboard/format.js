@@ -1,10 +1,10 @@
 // @ts-check
 /** Numbers, times and names as people read them. Pure. */
 
-import { percent } from "./fold.js";
+import { exactJson, percent } from "./client/headway.js";
 
-/** @typedef {import("./fold.js").StageState} StageState */
-/** @typedef {import("./fold.js").Status} Status */
+/** @typedef {import("./client/headway.js").StageState} StageState */
+/** @typedef {import("./client/headway.js").Status} Status */
 
 const number = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -68,20 +68,6 @@ export function batchPercent(stages) {
   const final = known.reduce((sum, stage) => sum + Math.min(stage.processed + stage.errors, stage.total ?? 0), 0);
   const most = stages.every((stage) => stage.endedAt !== null) ? 100 : 99;
   return Math.min(most, Math.floor((final / total) * 100));
-}
-
-/**
- * JSON whose numbers stay as they are written, also those that JavaScript cannot hold, such as 64-bit ids.
- *
- * @param {string} text
- * @returns {any} for JSON.stringify, not for counting
- */
-export function exactJson(text) {
-  const { rawJSON } = /** @type {any} */ (JSON);
-  if (rawJSON === undefined) return JSON.parse(text); // browsers before 2025
-  const keep = (/** @type {string} */ _, /** @type {any} */ value, /** @type {any} */ context) =>
-    typeof value === "number" ? rawJSON(context.source) : value;
-  return JSON.parse(text, /** @type {any} */ (keep));
 }
 
 /** The same JSON for people. @param {string} text */

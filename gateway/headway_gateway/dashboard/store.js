@@ -1,12 +1,12 @@
 // @ts-check
 /** What the page knows of its batch, and who wants to be told when that changes. No DOM, no network. */
 
-import { emptyBatch, foldBatch, resume } from "./fold.js";
+import { emptyBatch } from "./client/headway.js";
 
-/** @typedef {import("./fold.js").BatchState} BatchState */
-/** @typedef {import("./fold.js").BatchEvent} BatchEvent */
-/** @typedef {import("./fold.js").StageState} StageState */
-/** @typedef {"connecting" | "live" | "offline" | "finished" | "unknown" | "stopped"} Connection */
+/** @typedef {import("./client/headway.js").BatchState} BatchState */
+/** @typedef {import("./client/headway.js").BatchEvent} BatchEvent */
+/** @typedef {import("./client/headway.js").StageState} StageState */
+/** @typedef {import("./client/headway.js").Connection | "stopped"} Connection */
 
 /**
  * What the stream does not tell of a batch.
@@ -84,30 +84,21 @@ export function setInfo({ stalledAfterMs, ...info }) {
   changed();
 }
 
-/** Count one event. @param {string} offset its id @param {string} text its JSON */
-export function apply(offset, text) {
-  const data = JSON.parse(text);
-  state.batch = foldBatch(state.batch, data);
+/** The batch after one more event. @param {import("./client/headway.js").ReceivedEvent} event @param {BatchState} batch */
+export function apply({ id, data, text }, batch) {
+  state.batch = batch;
   if (data.stage !== undefined && SHOWN.has(data.eventType)) {
     const recent = state.recent.get(data.stage) ?? [];
-    recent.unshift({ offset, data, text });
+    recent.unshift({ offset: id, data, text });
     recent.length = Math.min(recent.length, RECENT_EVENTS);
     state.recent.set(data.stage, recent);
   }
   changed();
 }
 
-/** Begin from a snapshot. @param {import("./fold.js").Snapshot} snapshot */
-export function restart(snapshot) {
-  state.batch = resume(snapshot);
-  state.recent.clear();
-  state.notice = "";
-  changed();
-}
-
-/** Begin from nothing, and say why. @param {string} notice */
-export function reset(notice) {
-  state.batch = emptyBatch();
+/** Begin from these counts, and say what people must know of them. @param {BatchState} batch @param {string} notice */
+export function begin(batch, notice = "") {
+  state.batch = batch;
   state.recent.clear();
   state.notice = notice;
   changed();

@@ -13,7 +13,7 @@ from headway_events import BatchState, Status, batch_status, percent, status_at
 
 from headway_gateway import parameters, position
 from headway_gateway.errors import NoSuchBatch
-from headway_gateway.keys import HUB, SETTINGS, STORE
+from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.parameters import BatchesQuery, BatchPlace, given
 from headway_gateway.reading import run_state
 from headway_gateway.responses import Batch, BatchDetails, BatchPage, Run, StageRun, StageRuns
@@ -21,7 +21,7 @@ from headway_gateway.routes.answers import answer, answer_tagged, next_address
 
 
 async def batches(request: web.Request) -> web.Response:
-    """A page of batches, newest first."""
+    """A page of the batches that may be read, newest first."""
     query = parameters.read(request.query, BatchesQuery)
     after = given(query.after)
     view = _View(request)
@@ -34,6 +34,7 @@ async def batches(request: web.Request) -> web.Response:
             silent_since=view.now - view.stalled_after,
             upwards=query.order == "asc",
             limit=query.limit,
+            allowed=request[PRINCIPAL].batches,
         )
         runs = await reading.runs([row["batchid"] for row in page.rows])
     by_batch = {batch_id: list(some) for batch_id, some in groupby(runs, key=lambda run: run["batchid"])}

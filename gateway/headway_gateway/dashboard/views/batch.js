@@ -1,7 +1,7 @@
 // @ts-check
 /** A batch's page: headline, notice, and a card for each stage. */
 
-import { batchStatus, statusAt } from "../fold.js";
+import { batchStatus, statusAt } from "../client/headway.js";
 import { batchPercent, count, statusText, timeOfDay } from "../format.js";
 import { state } from "../store.js";
 import { element, setAttribute, setText } from "./elements.js";
@@ -14,6 +14,7 @@ const CONNECTION = {
   offline: "Reconnecting, no news since",
   finished: "Finished",
   unknown: "Waiting for this batch to begin",
+  refused: "Your token is not for this batch",
   stopped: "Not followed",
 };
 
@@ -94,7 +95,7 @@ function showConnection() {
   setText(shown, CONNECTION[state.connection] + since);
 }
 
-/** The page's title shows how far the batch is. @param {import("../fold.js").StageState[]} stages */
+/** The page's title shows how far the batch is. @param {import("../client/headway.js").StageState[]} stages */
 function title(stages) {
   const percent = batchPercent(stages);
   const progress = percent === null ? "" : `${percent}% · `;

@@ -1,12 +1,12 @@
 // @ts-check
 /** A stage's card: state in, one element out, kept and changed in place. */
 
-import { statusAt } from "../fold.js";
+import { statusAt } from "../client/headway.js";
 import { count, filesText, icon, percentText, share, stageTitle, statusText, timeOfDay } from "../format.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { showPayload } from "./payload.js";
 
-/** @typedef {import("../fold.js").StageState} StageState */
+/** @typedef {import("../client/headway.js").StageState} StageState */
 /** @typedef {import("../store.js").RecentEvent} RecentEvent */
 
 export class StageCard {

@@ -1,0 +1,55 @@
+"""The answers of the JSON API, as far as they are stable. Fields that are not listed are passed over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from headway_events import Status
+
+
+class StageInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One run of a stage, as the tables have it."""
+
+    stage: str
+    run: int
+    status: Status
+    total: int | None
+    processed: int
+    errors: int
+    attempts: int
+    late: int
+    percent: int | None
+    started_at: datetime | None = None
+    updated_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class BatchInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A batch, as the tables have it: what it is called, and how far it is."""
+
+    batch_id: int
+    name: str | None
+    labels: dict[str, str]
+    status: Status
+    closed: bool
+    stages: list[StageInfo]
+    """The current run of each stage, in the order in which they began."""
+    runs: list[StageInfo] = []
+    """Earlier runs; only in the answer for one batch."""
+    dead_letters: int = 0
+    """Records of the batch that are no events, and were not counted."""
+    problem: str | None = None
+    """Why the batch is not counted any further, and the remedy."""
+    created_at: datetime | None = None
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    archived_at: datetime | None = None
+    log_dropped_at: datetime | None = None
+
+
+class BatchPage(msgspec.Struct, frozen=True):
+    """Some batches, newest first, and the address of the next ones."""
+
+    batches: list[BatchInfo]
+    next: str | None
