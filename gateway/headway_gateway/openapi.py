@@ -30,8 +30,11 @@ PROBLEMS: Final = {
     "401": "Who asks is not known, and this gateway serves only those that are.",
     "403": "Who asks may not see this, or the gateway is not addressed by a name of its own.",
     "404": "There is no such batch, neither as a topic nor in the tables, or no such file.",
+    "408": "What is sent takes too long.",
     "410": "The events of the batch are not kept any more; its counts are.",
-    "501": "This gateway has no pyarrow: install `headway-gateway[parquet]`.",
+    "413": "What is sent is too large.",
+    "415": "What is sent is not JSON.",
+    "501": "This gateway lacks pyarrow (`headway-gateway[parquet]`), or a secret to sign tokens with.",
     "503": "Kafka or PostgreSQL does not answer, or too much is asked at once; try again after `Retry-After` seconds.",
 }
 
@@ -51,8 +54,8 @@ SECURITY_SCHEMES: Final = {
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "headway_session",
-        "description": "Set by the gateway for pages of its own.",
+        "name": "headway",
+        "description": "Set by `POST /api/session`; over https its name is `__Host-headway`.",
     },
     "accessToken": {
         "type": "apiKey",
@@ -87,7 +90,7 @@ def document() -> JSON:
     paths: dict[str, JSON] = {}
     for operation in operations.ALL:
         parameters = [] if operation.query is None else _parameters(schemas[operation.query.__name__])
-        paths[operation.path] = {"get": _operation(operation, parameters)}
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, parameters)
     for query in queries:
         del schemas[query.__name__]
     return {
@@ -106,7 +109,7 @@ def document() -> JSON:
 
 def _operation(operation: operations.Operation, parameters: list[JSON]) -> JSON:
     in_path = [operations.PATH_PARAMETERS[name] for name in operation.names]
-    answers: JSON = {"200": _answer(operation)}
+    answers: JSON = {operation.status: _answer(operation)}
     if operation.tagged:
         parameters = [*parameters, operations.IF_NONE_MATCH]
         answers["304"] = {"description": "It is as it was: the client has it.", "headers": operations.TAG_HEADERS}
@@ -118,6 +121,7 @@ def _operation(operation: operations.Operation, parameters: list[JSON]) -> JSON:
         "summary": operation.summary,
         **({"description": operation.description} if operation.description else {}),
         "parameters": [*in_path, *operation.headers, *parameters],
+        **({"requestBody": _body(operation.body)} if operation.body else {}),
         "responses": dict(sorted(answers.items())),
     }
 
@@ -127,7 +131,11 @@ def _answer(operation: operations.Operation) -> JSON:
     if operation.answer is not None:
         content = {"application/json": {"schema": {"$ref": REF.format(name=operation.answer.__name__)}}}
     headers = {"headers": operations.TAG_HEADERS} if operation.tagged else {}
-    return {"description": operation.answered, **headers, "content": content}
+    return {"description": operation.answered, **headers, **({"content": content} if content else {})}
+
+
+def _body(schema: JSON) -> JSON:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def _parameters(schema: JSON) -> list[JSON]:

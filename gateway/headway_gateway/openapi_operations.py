@@ -107,7 +107,7 @@ class StreamQuery(Struct, rename="camel", kw_only=True):
 
 @dataclass(frozen=True)
 class Operation:
-    """One GET."""
+    """One method of one address."""
 
     path: str
     name: str
@@ -122,6 +122,9 @@ class Operation:
     problems: tuple[str, ...] = ("401", "403", "503")
     others: JSON = field(default_factory=dict)
     tagged: bool = False
+    method: str = "get"
+    body: JSON = field(default_factory=dict)  # the schema of what is sent, as JSON
+    status: str = "200"
 
     @property
     def names(self) -> list[str]:
@@ -194,6 +197,27 @@ MESSAGE: Final = {
         ),
     ],
 }
+
+
+def _object(**properties: JSON) -> JSON:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+BATCH_ID: Final = {
+    "description": "The batch; as text for those whose numbers are not exact.",
+    "anyOf": [
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+        {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,17})$"},
+    ],
+}
+SESSION: Final = _object(
+    batches={
+        "description": "The batches, as text, or `*` for all.",
+        "anyOf": [{"const": "*"}, {"type": "array", "items": {"type": "string"}}],
+    },
+    expiresAt={"type": ["string", "null"], "format": "date-time"},
+    loggedIn={"type": "boolean", "description": "Whether the token is in a cookie."},
+)
 
 ALL: Final = [
     Operation(
@@ -279,6 +303,63 @@ ALL: Final = [
             "application/vnd.apache.parquet": {"schema": {"type": "string", "contentEncoding": "binary"}},
         },
         problems=("400", "401", "403", "404", "410", "501", "503"),
+    ),
+    Operation(
+        path="/api/session",
+        name="showSession",
+        tag="Tokens",
+        summary="For which batches the token that is shown is good, and until when.",
+        answered="What the token says.",
+        content={"application/json": {"schema": SESSION}},
+        problems=("401", "403", "503"),
+    ),
+    Operation(
+        path="/api/session",
+        name="logIn",
+        tag="Tokens",
+        method="post",
+        summary="Keep a token in the browser, in a cookie that no script reads and that is sent for no other site.",
+        body=_object(token={"type": "string"}),
+        answered="The cookie is set.",
+        status="204",
+        problems=("400", "401", "403", "408", "413", "415", "503"),
+    ),
+    Operation(
+        path="/api/session",
+        name="logOut",
+        tag="Tokens",
+        method="delete",
+        summary="Have the browser forget the token.",
+        answered="The cookie is gone.",
+        status="204",
+        problems=("401", "403"),
+    ),
+    Operation(
+        path="/api/access-tokens",
+        name="makeAccessToken",
+        tag="Tokens",
+        method="post",
+        summary="A short-lived token for one batch, for the parameter `access_token` of those who cannot send headers.",
+        body=_object(batchId=BATCH_ID),
+        answered="The token.",
+        status="201",
+        content={
+            "application/json": {
+                "schema": _object(
+                    accessToken={"type": "string"}, expiresAt={"type": ["string", "null"], "format": "date-time"}
+                )
+            }
+        },
+        problems=("400", "401", "403", "408", "413", "415", "501", "503"),
+    ),
+    Operation(
+        path="/metrics",
+        name="metrics",
+        tag="Operation",
+        summary="What this process counts, for Prometheus; where tokens are needed, for one for all batches.",
+        answered="The counts.",
+        content={"text/plain": {"schema": {"type": "string"}}},
+        problems=("401", "403", "503"),
     ),
     Operation(
         path="/healthz",

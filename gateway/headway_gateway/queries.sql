@@ -158,30 +158,36 @@ ORDER BY topicOffset;
 
 -- name: error_groups
 -- The failed files of the current runs, by what the response of the event that decided says: those that differ in
--- their file's name or in numbers alone are one group. `files` are the first of them.
-WITH failed AS (
-    SELECT file.stage, file.run, file.fileName, file.durationMs, file.topicOffset,
-           response ->> 'type' AS type,
-           left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000) AS message
+-- their file's name or in numbers alone are one group. Grouped without sorting, as there can be a million of them; what
+-- is shown of a group is looked up for the largest groups alone.
+WITH alike AS (
+    SELECT file.stage, topicOffset, response ->> 'type' AS type,
+           regexp_replace(
+               replace(left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000),
+                       file.fileName, '{file}'),
+               '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g') AS words
     FROM stageRun
     JOIN fileOutcomeView AS file USING (batchId, stage, run)
     JOIN eventLog AS log USING (batchId, topicOffset)
     WHERE batchId = :batch_id AND isCurrent AND outcome = 'error' AND (:stage::text IS NULL OR file.stage = :stage)
-), alike AS (
-    SELECT *, regexp_replace(replace(message, fileName, '{file}'), '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g') AS words
-    FROM failed
-), placed AS (
-    SELECT *, row_number() OVER (PARTITION BY type, words ORDER BY topicOffset) AS place FROM alike
+), grouped AS (
+    SELECT type, words, count(*) AS count, min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset,
+           array_agg(topicOffset) AS offsets, array_agg(stage) AS stageOfEach
+    FROM alike GROUP BY type, words
+), largest AS (
+    SELECT *, count(*) OVER () AS groups, sum(count) OVER ()::bigint AS failed
+    FROM grouped ORDER BY count DESC, firstOffset LIMIT :most
 )
-SELECT type, words, count(*) AS count, array_agg(DISTINCT stage) AS stages,
-       min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset, min(message) FILTER (WHERE place = 1) AS example,
-       jsonb_agg(jsonb_build_array(stage, run, fileName, durationMs, topicOffset) ORDER BY place)
-           FILTER (WHERE place <= :examples) AS files,
-       count(*) OVER () AS groups, sum(count(*)) OVER ()::bigint AS failed
-FROM placed
-GROUP BY type, words
-ORDER BY count DESC, firstOffset
-LIMIT :most;
+SELECT type, words, count, firstOffset, lastOffset, groups, failed,
+       ARRAY(SELECT DISTINCT stage FROM unnest(stageOfEach) AS stage ORDER BY stage) AS stages,
+       (SELECT left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000)
+        FROM eventLog WHERE batchId = :batch_id AND topicOffset = firstOffset) AS example,
+       (SELECT jsonb_agg(jsonb_build_array(stage, run, fileName, durationMs, topicOffset) ORDER BY topicOffset)
+        FROM eventLog
+        WHERE batchId = :batch_id AND topicOffset = ANY(
+            ARRAY(SELECT one FROM unnest(offsets) AS one ORDER BY one LIMIT :examples))) AS files
+FROM largest
+ORDER BY count DESC, firstOffset;
 
 -- name: dead_letter_page
 -- Dead letters of a batch, as many as fit into so many bytes but at least one.

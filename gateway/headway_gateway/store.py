@@ -17,7 +17,11 @@ CONNECTIONS: Final = 8
 TIMEOUT_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 3.0
 EXPORTS: Final = 4  # at once; each holds a connection and a snapshot of the database for as long as it takes
-SESSION: Final = {"application_name": "headway-gateway", "default_transaction_read_only": "on"}
+SESSION: Final = {
+    "application_name": "headway-gateway",
+    "default_transaction_read_only": "on",
+    "jit": "off",  # compiling a plan for every week's partition takes longer than most questions
+}
 IN_ORDER: Final = {"enable_sort": "off", "enable_bitmapscan": "off"}  # pages of an export are read in the key's order:
 # before a table is analyzed PostgreSQL takes it for small, and sorts all that is left of it for each page
 

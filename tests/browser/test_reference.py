@@ -18,12 +18,13 @@ async def test_the_reference_shows_every_address_parameter_and_schema(
     await page.goto(gateway.url)
     await page.get_by_role("link", name="HTTP API").click()
     await expect(page.locator("h1")).to_have_text(f"Headway: HTTP API {DOCUMENT['info']['version']}")
-    for path, operation in DOCUMENT["paths"].items():
-        section = page.locator(f"section[id='{operation['get']['operationId']}']")
-        await expect(section.locator("h2")).to_have_text(f"GET {path}")
-        text = await section.inner_text()
-        names = [parameter["name"] for parameter in operation["get"]["parameters"]]
-        assert [name for name in [*names, *operation["get"]["responses"]] if name not in text] == []
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            section = page.locator(f"section[id='{operation['operationId']}']")
+            await expect(section.locator("h2")).to_have_text(f"{method.upper()} {path}")
+            text = await section.inner_text()
+            names = [parameter["name"] for parameter in operation["parameters"]]
+            assert [name for name in [*names, *operation["responses"]] if name not in text] == []
     for name in DOCUMENT["components"]["schemas"]:
         await expect(page.locator(f"section[id='schema-{name}'] h3")).to_have_text(name)
 

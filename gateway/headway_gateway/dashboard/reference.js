@@ -16,11 +16,12 @@ async function draw() {
     return;
   }
   const spec = /** @type {Json} */ (await response.json());
-  const operations = Object.entries(spec.paths).map(([path, { get }]) => ({ path, ...get }));
+  const operations = Object.entries(spec.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, described]) => ({ path, method: method.toUpperCase(), ...described })));
   main.replaceChildren(
     element("div", { class: "headline" }, element("h1", {}, `${spec.info.title}: HTTP API ${spec.info.version}`)),
     element("div", { class: "intro" }, ...paragraphs(spec.info.description)),
-    element("ul", { class: "contents" }, ...operations.map(({ path, operationId }) => element("li", {}, link(operationId, path)))),
+    element("ul", { class: "contents" }, ...operations.map(({ path, method, operationId }) => element("li", {}, link(operationId, path)))),
     ...operations.map((one) => operation(one, spec)),
     element("div", { class: "operation" }, element("h2", {}, "Who may ask"), ...securitySchemes(spec)),
     element("div", { class: "operation" }, element("h2", {}, "Schemas"), ...schemas(spec)),
@@ -29,12 +30,12 @@ async function draw() {
 }
 
 /** @param {Json} operation @param {Json} spec */
-function operation({ path, operationId, summary, description, parameters, responses }, spec) {
+function operation({ path, method, operationId, summary, description, parameters, responses }, spec) {
   const rows = parameters.map(({ name, in: place, schema, description: words }) => [
     element("code", {}, name), place, kind(schema), element("span", {}, ...inline(words ?? "")),
   ]);
   return element("section", { class: "operation", id: operationId },
-    element("h2", {}, `GET ${path}`),
+    element("h2", {}, `${method} ${path}`),
     element("p", {}, ...inline(summary)), ...paragraphs(description ?? ""),
     ...(rows.length ? [element("h3", {}, "Parameters"), table(["Name", "In", "Type", "Meaning"], rows)] : []),
     element("h3", {}, "Answers"), table(["Status", "Body", "Meaning"], Object.entries(responses).map(([status, one]) => answer(status, resolved(one, spec)))),
