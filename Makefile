@@ -33,6 +33,7 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files
 	$(VENV)/bin/mypy schemas producers projector gateway clients infra bench examples tests
 	$(VENV)/bin/lint-imports
 	$(PY) schemas/generate.py --check
+	$(PY) -m headway_gateway.openapi --check
 
 format: $(STAMP) ## format and mend what can be mended
 	$(VENV)/bin/ruff format .

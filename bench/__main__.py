@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     catch_up,
     fan_out,
+    idle_connections,
     late_joiners,
     latency,
     memory,
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "fan_out": fan_out.measure,
     "stream_latency": stream_latency.measure,
     "stream_peers": streams.measure,
+    "idle_connections": idle_connections.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")

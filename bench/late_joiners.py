@@ -27,7 +27,7 @@ def measure(stack: BenchStack) -> list[Figure]:
     create_topics(stack, [stack.names.of_batch(batch_id) for batch_id in batches])
     count = write(stack, batches, FILES)
     ours, bare, by_two = [], [], []
-    with stack.gateway() as port, stack.gateway(processes=2) as port_of_two:
+    with stack.gateway() as port, stack.gateway(HEADWAY_GATEWAY_PROCESSES="2") as port_of_two:
         for batch_id in batches:
             path = f"/api/stream?batchId={batch_id}"
             values = [record.of_batch(batch_id) for record in batch_records(FILES)]

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
+import psutil
 from confluent_kafka.admin import AdminClient
 from headway_events import TopicNames
 
@@ -69,11 +70,19 @@ class BenchStack:
             yield service
 
     @contextmanager
-    def gateway(self, processes: int = 1) -> Iterator[int]:
-        """A running gateway of so many processes; its port."""
-        port = free_port()
-        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port, HEADWAY_GATEWAY_PROCESSES=str(processes)):
+    def gateway(self, **settings: str) -> Iterator[int]:
+        """A running gateway with settings of its own; its port."""
+        with self.gateway_process(**settings) as (port, _):
             yield port
+
+    @contextmanager
+    def gateway_process(self, **settings: str) -> Iterator[tuple[int, psutil.Process]]:
+        """A running gateway with settings of its own; its port and its process."""
+        port = free_port()
+        with self._program("headway-gateway", "HEADWAY_GATEWAY_PORT", port, settings) as service:
+            process = service.process()
+            assert process is not None
+            yield port, process
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,13 +97,15 @@ class BenchStack:
         }
 
     @contextmanager
-    def _program(self, name: str, port_setting: str, port: int, **settings: str) -> Iterator[Service]:
+    def _program(
+        self, name: str, port_setting: str, port: int, settings: Mapping[str, str] | None = None
+    ) -> Iterator[Service]:
         service = Service(
             name=name,
             command=lambda: [program(name), "run"],
             directory=self.directory / "logs",
             healthy=lambda: answers(f"http://127.0.0.1:{port}/healthz"),
-            environment={**self.environment, port_setting: str(port), **settings},
+            environment={**self.environment, port_setting: str(port), **(settings or {})},
             tied=True,
         )
         service.start()

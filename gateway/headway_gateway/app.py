@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
-from headway_gateway import problems
-from headway_gateway.errors import RequestError, UnknownHost
-from headway_gateway.keys import HUB, LIVE, PROGRESS, SETTINGS, STORE, STREAMS
+from headway_gateway import cross_site, problems, security_headers
+from headway_gateway.auth import Authenticator
+from headway_gateway.connections import Runner, allow_files
+from headway_gateway.errors import RequestError
+from headway_gateway.gate import Handler, admit
+from headway_gateway.keys import AUTHENTICATOR, HUB, LIMITS, LIVE, METRICS, PROGRESS, SETTINGS, STORE, STREAMS
+from headway_gateway.limits import StreamLimits
 from headway_gateway.live import LiveBatches
+from headway_gateway.metrics import Metrics
 from headway_gateway.progress import ProgressHub
-from headway_gateway.routes import batches, dashboard, health, stream
+from headway_gateway.routes import batches, dashboard, exports, files, health, log, metrics, reference, session, stream
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
 from headway_gateway.streams import Streams
@@ -27,24 +31,38 @@ logger = logging.getLogger(__name__)
 DRAIN_S: Final = 5.0  # for answers that are no streams to end
 BACKLOG: Final = 1024  # connections that wait to be accepted, as when all clients of another gateway come at once
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 def make_app(settings: Settings) -> web.Application:
     """The application, not yet connected to anything."""
-    app = web.Application(middlewares=[_answer_errors, _check_host])
+    app = web.Application(middlewares=[_answer_errors, admit])
     app[SETTINGS] = settings
-    app[STREAMS] = Streams(settings.write_timeout_s)
+    app[AUTHENTICATOR] = Authenticator(settings)
+    app[LIMITS] = StreamLimits(settings.most_streams, settings.most_streams_by_address)
+    app[METRICS] = Metrics()
+    app[STREAMS] = Streams(settings.write_timeout_s, app[METRICS].cut_off)
     app.cleanup_ctx.append(_connect)
-    app.on_response_prepare.append(_add_security_headers)
+    app.on_response_prepare.extend([security_headers.add, cross_site.add_headers])
     app.router.add_get("/", dashboard.index)
-    app.router.add_get("/api/stream", stream.stream)
+    app.router.add_get("/api/stream", stream.stream, allow_head=False)  # which has no end to speak of
     app.router.add_get("/api/batches", batches.batches)
     app.router.add_get("/api/batches/{batch_id}", batches.batch)
-    app.router.add_get("/api/batches/{batch_id}/events", batches.events)
+    app.router.add_get("/api/batches/{batch_id}/stages", batches.stages)
+    app.router.add_get("/api/batches/{batch_id}/events", log.events)
+    app.router.add_get("/api/batches/{batch_id}/dead-letters", log.dead_letters)
+    app.router.add_get("/api/batches/{batch_id}/files", files.files)
+    app.router.add_get("/api/batches/{batch_id}/files/{file_name:(?s:.+)}", files.file)
+    app.router.add_get("/api/batches/{batch_id}/errors", files.errors)
+    app.router.add_get("/api/batches/{batch_id}/export", exports.export)
+    app.router.add_get("/api/openapi.json", reference.document)
+    app.router.add_get("/api/docs", reference.page)
+    app.router.add_get("/api/session", session.show)
+    app.router.add_post("/api/session", session.log_in)
+    app.router.add_delete("/api/session", session.log_out)
+    app.router.add_post("/api/access-tokens", session.access_token)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
-    dashboard.add_static(app)
+    app.router.add_get("/metrics", metrics.metrics)
+    app.router.add_get("/static/{name:.+}", dashboard.file)
     return app
 
 
@@ -57,8 +75,9 @@ async def run(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    allow_files(settings.most_streams)
     app = make_app(settings)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
+    runner = Runner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
         site = web.TCPSite(
@@ -75,7 +94,7 @@ async def run(settings: Settings) -> None:
 
 async def _connect(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
-    app[STORE] = await Store.open(settings.database_url)
+    app[STORE] = await Store.open(settings.database_url, silence_s=settings.export_timeout_s)
     app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
     app[LIVE] = LiveBatches(app[STORE])
     app[PROGRESS] = ProgressHub(app[HUB], app[STORE])
@@ -93,40 +112,16 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except RequestError as error:
+        request.app[METRICS].problems.labels(type(error).__name__).inc()
         headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-        return _problem(problems.of_error(error), headers)
+        return problems.response(problems.of_error(error), headers)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        return _problem(problems.problem(error.status, error.reason), headers)
+        return problems.response(problems.problem(error.status, error.reason), headers)
     except Exception:
         if request.transport is None:
             raise
         logger.exception("A request failed", extra={"action": "request_failed", "path": request.path})
-        return _problem(problems.problem(500, "The gateway failed; its log says at what"), {})
-
-
-@web.middleware
-async def _check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A gateway that anyone on this machine may read must not be read by pages of other hosts (DNS rebinding)."""
-    settings = request.app[SETTINGS]
-    name = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
-    if not settings.open and name not in settings.hosts:
-        raise UnknownHost
-    return await handler(request)
-
-
-async def _add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-
-
-def _problem(document: dict[str, object], headers: dict[str, str]) -> web.Response:
-    return web.Response(
-        status=int(str(document["status"])),
-        body=msgspec.json.encode(document),
-        content_type=problems.CONTENT_TYPE,
-        headers={"Cache-Control": "no-store", **headers},
-    )
+        return problems.response(problems.problem(500, "The gateway failed; its log says at what"))

@@ -5,11 +5,21 @@ HeadwayError
     ├── InvalidSetting         a HEADWAY_* setting cannot be read, or is not safe
     └── RequestError           answered as a problem (RFC 9457), before anything else of the answer is sent
         ├── InvalidParameter   400
+        ├── NotAuthenticated   401
+        ├── CrossSite          403
+        ├── OutOfScope         403
         ├── UnknownHost        403
         ├── NoSuchBatch        404
+        ├── NoSuchFile         404
         ├── LogDropped         410
+        ├── NotJson            415
+        ├── NoQueryTokens      501
+        ├── ParquetMissing     501
+        ├── DatabaseAway       503
+        ├── TooManyExports     503
         ├── KafkaAway          503
-        └── DatabaseAway       503
+        ├── KeysAway           503
+        └── TooManyStreams     503
 """
 
 from __future__ import annotations
@@ -50,6 +60,24 @@ class InvalidParameter(RequestError, ValueError):
         self.value = value
 
 
+class NotAuthenticated(RequestError):
+    """A token is needed: as `Authorization: Bearer ...`, by a login, or, for one batch, as access_token=."""
+
+    status = 401
+
+
+class CrossSite(RequestError):
+    """The request comes from a page of another site; set HEADWAY_GATEWAY_ORIGINS if it should be heard."""
+
+    status = 403
+
+
+class OutOfScope(RequestError):
+    """The token does not allow this."""
+
+    status = 403
+
+
 class UnknownHost(RequestError):
     """The request names a host that this gateway does not serve; set HEADWAY_GATEWAY_HOSTS if it should."""
 
@@ -66,6 +94,17 @@ class NoSuchBatch(RequestError):
         self.batch_id = batch_id
 
 
+class NoSuchFile(RequestError):
+    """The batch has no such file."""
+
+    status = 404
+
+    def __init__(self, batch_id: int, file_name: str) -> None:
+        super().__init__(f"Batch {batch_id} has no file {file_name!r}, or none yet")
+        self.batch_id = batch_id
+        self.file_name = file_name
+
+
 class LogDropped(RequestError):
     """The events of the batch are not kept any more; its counts are."""
 
@@ -77,6 +116,31 @@ class LogDropped(RequestError):
             " or stream with from=snapshot"
         )
         self.batch_id = batch_id
+
+
+class NotJson(RequestError):
+    """The body must be JSON, with `Content-Type: application/json`."""
+
+    status = 415
+
+
+class NoQueryTokens(RequestError):
+    """This gateway cannot sign query tokens: HEADWAY_GATEWAY_TOKEN_SECRET is not set."""
+
+    status = 501
+
+
+class ParquetMissing(RequestError):
+    """This gateway cannot write Parquet: install `headway-gateway[parquet]` beside it, or ask for csv or ndjson."""
+
+    status = 501
+
+
+class TooManyExports(RequestError):
+    """So many exports are under way that no other can begin; try again."""
+
+    status = 503
+    retry_after_s = 10
 
 
 class KafkaAway(RequestError):
@@ -91,3 +155,17 @@ class DatabaseAway(RequestError):
 
     status = 503
     retry_after_s = 2
+
+
+class KeysAway(RequestError):
+    """The keys that tokens are checked with cannot be had; the gateway's log says why. Try again."""
+
+    status = 503
+    retry_after_s = 10
+
+
+class TooManyStreams(RequestError):
+    """There are as many streams as this gateway allows; try again, or ask another gateway."""
+
+    status = 503
+    retry_after_s = 10

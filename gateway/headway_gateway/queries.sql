@@ -5,14 +5,46 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
        archivedAt, logDroppedAt, problem
 FROM batchOverview WHERE batchId = :batch_id;
 
--- name: batch_page
--- Batches, newest first, after a given one; `pattern` is matched with the name and the id.
+-- name: batch_page_down
+-- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
+-- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
+-- are enough.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
-FROM batchOverview
-WHERE (createdAt, batchId) < (:created_before::timestamptz, :batch_before::bigint)
+FROM batchOverview AS overview
+WHERE (createdAt, batchId) < (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
+  AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
+  AND labels @> ALL(:labels::jsonb[])
+  AND (:statuses::text[] IS NULL OR (
+      SELECT CASE
+          WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
+          WHEN count(*) = 0 THEN 'pending'
+          WHEN bool_or(status = 'processing' AND updatedAt < :silent_since::timestamptz) THEN 'stalled'
+          ELSE 'processing' END
+      FROM stageRun WHERE stageRun.batchId = overview.batchId AND isCurrent) = ANY(:statuses))
 ORDER BY createdAt DESC, batchId DESC
+LIMIT :most;
+
+-- name: batch_page_up
+-- Batches, oldest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
+-- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
+-- are enough.
+SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+       archivedAt, logDroppedAt, problem
+FROM batchOverview AS overview
+WHERE (createdAt, batchId) > (:created_at::timestamptz, :batch_id::bigint)
+  AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
+  AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
+  AND labels @> ALL(:labels::jsonb[])
+  AND (:statuses::text[] IS NULL OR (
+      SELECT CASE
+          WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
+          WHEN count(*) = 0 THEN 'pending'
+          WHEN bool_or(status = 'processing' AND updatedAt < :silent_since::timestamptz) THEN 'stalled'
+          ELSE 'processing' END
+      FROM stageRun WHERE stageRun.batchId = overview.batchId AND isCurrent) = ANY(:statuses))
+ORDER BY createdAt ASC, batchId ASC
 LIMIT :most;
 
 -- name: runs_of
@@ -42,20 +74,143 @@ WHERE bytesBefore < :most_bytes
 ORDER BY topicOffset;
 
 -- name: log_page_up
-SELECT topicOffset, eventType, value FROM eventLog
-WHERE batchId = :batch_id AND topicOffset > :after AND topicOffset < :before
-  AND (:stage::text IS NULL OR stage = :stage) AND (:event_type::text IS NULL OR eventType = :event_type)
-ORDER BY topicOffset LIMIT :most;
+-- Events of a batch by offset, upwards, as many as fit into so many bytes but at least one.
+SELECT topicOffset, value
+FROM (
+    SELECT topicOffset, value,
+           sum(octet_length(value)) OVER (ORDER BY topicOffset) - octet_length(value) AS bytesBefore
+    FROM eventLog
+    WHERE batchId = :batch_id AND topicOffset > :after AND topicOffset < :before
+      AND (:stage::text IS NULL OR stage = :stage) AND (:event_type::text IS NULL OR eventType = :event_type)
+    ORDER BY topicOffset LIMIT :most
+) AS event
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset;
 
 -- name: log_page_down
-SELECT topicOffset, eventType, value FROM eventLog
-WHERE batchId = :batch_id AND topicOffset > :after AND topicOffset < :before
-  AND (:stage::text IS NULL OR stage = :stage) AND (:event_type::text IS NULL OR eventType = :event_type)
-ORDER BY topicOffset DESC LIMIT :most;
+-- Events of a batch by offset, downwards, as many as fit into so many bytes but at least one.
+SELECT topicOffset, value
+FROM (
+    SELECT topicOffset, value,
+           sum(octet_length(value)) OVER (ORDER BY topicOffset DESC) - octet_length(value) AS bytesBefore
+    FROM eventLog
+    WHERE batchId = :batch_id AND topicOffset > :after AND topicOffset < :before
+      AND (:stage::text IS NULL OR stage = :stage) AND (:event_type::text IS NULL OR eventType = :event_type)
+    ORDER BY topicOffset DESC LIMIT :most
+) AS event
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset DESC;
 
 -- name: offset_since$
 -- The first event of a batch that happened at this time or later.
 SELECT min(topicOffset) FROM eventLog WHERE batchId = :batch_id AND timestamp >= :since;
+
+-- name: file_page_by_name
+-- Files of each stage's current run, or of run `run`, by name: the primary key gives each stage's in order.
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+FROM stageRun
+CROSS JOIN LATERAL (
+    SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView AS one
+    WHERE one.batchId = :batch_id AND one.stage = stageRun.stage AND one.run = stageRun.run
+      AND fileName >= :after_name AND (fileName > :after_name OR one.stage > :after_stage)
+      AND (:outcome::text IS NULL OR outcome = :outcome) AND fileName ILIKE :pattern
+    ORDER BY fileName LIMIT :most
+) AS file
+WHERE stageRun.batchId = :batch_id AND (:stage::text IS NULL OR stageRun.stage = :stage)
+  AND CASE WHEN :run::integer IS NULL THEN isCurrent ELSE stageRun.run = :run END
+ORDER BY file.fileName, file.stage LIMIT :most;
+
+-- name: file_page_by_duration
+-- The same, the slowest first. No index carries it: every file of the runs is looked at.
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+FROM stageRun
+CROSS JOIN LATERAL (
+    SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView AS one
+    WHERE one.batchId = :batch_id AND one.stage = stageRun.stage AND one.run = stageRun.run
+      AND (-coalesce(durationMs, -1), fileName, one.stage)
+          > (-(:after_duration::double precision), :after_name, :after_stage)
+      AND (:outcome::text IS NULL OR outcome = :outcome) AND fileName ILIKE :pattern
+    ORDER BY -coalesce(durationMs, -1), fileName LIMIT :most
+) AS file
+WHERE stageRun.batchId = :batch_id AND (:stage::text IS NULL OR stageRun.stage = :stage)
+  AND CASE WHEN :run::integer IS NULL THEN isCurrent ELSE stageRun.run = :run END
+ORDER BY -coalesce(file.durationMs, -1), file.fileName, file.stage LIMIT :most;
+
+-- name: outcomes_of_file
+-- How a file stands in each run.
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+FROM stageRun
+JOIN fileOutcomeView AS file USING (batchId, stage, run)
+WHERE batchId = :batch_id AND fileName = :file_name
+ORDER BY topicOffset;
+
+-- name: attempts_of_file
+-- Reports of a file, as many as fit into so many bytes but at least one. No index carries it: the batch's log is read.
+SELECT topicOffset, eventType, stage, run, late, timestamp, value
+FROM (
+    SELECT *, sum(octet_length(value)) OVER (ORDER BY topicOffset) - octet_length(value) AS bytesBefore
+    FROM eventLog
+    WHERE batchId = :batch_id AND topicOffset > :after AND fileName = :file_name
+    ORDER BY topicOffset LIMIT :most
+) AS attempt
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset;
+
+-- name: error_groups
+-- The failed files of the current runs, by what the response of the event that decided says: those that differ in
+-- their file's name or in numbers alone are one group. `files` are the first of them.
+WITH failed AS (
+    SELECT file.stage, file.run, file.fileName, file.durationMs, file.topicOffset,
+           response ->> 'type' AS type,
+           left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000) AS message
+    FROM stageRun
+    JOIN fileOutcomeView AS file USING (batchId, stage, run)
+    JOIN eventLog AS log USING (batchId, topicOffset)
+    WHERE batchId = :batch_id AND isCurrent AND outcome = 'error' AND (:stage::text IS NULL OR file.stage = :stage)
+), alike AS (
+    SELECT *, regexp_replace(replace(message, fileName, '{file}'), '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g') AS words
+    FROM failed
+), placed AS (
+    SELECT *, row_number() OVER (PARTITION BY type, words ORDER BY topicOffset) AS place FROM alike
+)
+SELECT type, words, count(*) AS count, array_agg(DISTINCT stage) AS stages,
+       min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset, min(message) FILTER (WHERE place = 1) AS example,
+       jsonb_agg(jsonb_build_array(stage, run, fileName, durationMs, topicOffset) ORDER BY place)
+           FILTER (WHERE place <= :examples) AS files,
+       count(*) OVER () AS groups, sum(count(*)) OVER ()::bigint AS failed
+FROM placed
+GROUP BY type, words
+ORDER BY count DESC, firstOffset
+LIMIT :most;
+
+-- name: dead_letter_page
+-- Dead letters of a batch, as many as fit into so many bytes but at least one.
+SELECT topicOffset, error, message, key, value, recordedAt, refusedAt
+FROM (
+    SELECT *, sum(length(value)) OVER (ORDER BY topicOffset) - coalesce(length(value), 0) AS bytesBefore
+    FROM deadLetterView WHERE batchId = :batch_id AND topicOffset > :after
+    ORDER BY topicOffset LIMIT :most
+) AS letter
+WHERE coalesce(bytesBefore, 0) < :most_bytes
+ORDER BY topicOffset;
+
+-- name: export_events
+-- The next rows of an export of events, as many as fit into so many bytes but at least one.
+SELECT topicOffset, run, late, timestamp, value
+FROM (
+    SELECT topicOffset, run, late, timestamp, value,
+           sum(octet_length(value)) OVER (ORDER BY topicOffset) - octet_length(value) AS bytesBefore
+    FROM eventLog WHERE batchId = :batch_id AND topicOffset > :after
+    ORDER BY topicOffset LIMIT :most
+) AS event
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset;
+
+-- name: export_files
+-- The next rows of an export of files, of one run: PostgreSQL takes a bound of three columns for one that no row passes.
+SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView
+WHERE batchId = :batch_id AND stage = :stage AND run = :run AND fileName > :after
+ORDER BY fileName LIMIT :most;
 
 -- name: ping$
 SELECT 1;

@@ -211,6 +211,11 @@ class FeedHub:
         """
         await self._ask(lambda reader: reader.ping())
 
+    @property
+    def cached_bytes(self) -> int:
+        """The memory that encoded events take."""
+        return self._cached_bytes
+
     async def close(self) -> None:
         """Leave Kafka."""
         await asyncio.to_thread(self._follower.stop)

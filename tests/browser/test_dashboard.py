@@ -5,22 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import asyncpg
 import pytest
 from headway import EventLogger
-from headway_events import TopicNames
 from playwright.async_api import Page, expect
 
 from support.browser import Dashboard
 from support.eventually import eventually
 from support.programs import Program
-
-
-@pytest.fixture
-def event_logger(kafka: str, names: TopicNames, tmp_path: Path) -> EventLogger:
-    return EventLogger(bootstrap=kafka, names=names, spool_dir=tmp_path / "spool")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
  */
 
 import { exactJson, follow as followBatch, resume } from "./client/headway.js";
+import { checkSession } from "./session.js";
 import * as store from "./store.js";
 
 const INFO_MS = 10_000; // between looks at what the stream does not tell: name, labels, records that are no events
@@ -42,7 +43,10 @@ function connect(batchId) {
       }
     },
     onEvent: store.apply,
-    onConnection: store.setConnection,
+    onConnection: (connection) => {
+      store.setConnection(connection);
+      if (connection === "refused") loadInfo(batchId); // asks for a token again, if that is why
+    },
   });
   current = follower;
 }
@@ -56,6 +60,7 @@ function notice({ cause, nextOffset, reason }) {
 /** The batch as the API has it, or null. @param {string} batchId */
 async function loadInfo(batchId) {
   const response = await fetch(`/api/batches/${batchId}`).catch(() => null);
+  checkSession(response);
   if (!response?.ok) return null;
   const batch = await response.json();
   const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS } = batch;

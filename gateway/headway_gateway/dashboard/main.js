@@ -2,6 +2,7 @@
 /** The page: chooses the view by the address, and draws at most once a frame. */
 
 import { follow } from "./connection.js";
+import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
 import { showBatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
@@ -11,6 +12,7 @@ const TICK_MS = 1000; // "stalled" and "since" change with time alone
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const batchId = new URLSearchParams(location.search).get("batchId");
 
+showSession(/** @type {HTMLElement} */ (document.querySelector("header")));
 if (batchId === null) {
   showBatchList(main);
 } else {

@@ -19,7 +19,7 @@ from headway_gateway import position
 from headway_gateway.beginning import Beginnings
 from headway_gateway.client import Client
 from headway_gateway.errors import InvalidParameter, RequestError
-from headway_gateway.keys import HUB, LIVE, PROGRESS, SETTINGS, STORE, STREAMS
+from headway_gateway.keys import HUB, LIVE, PRINCIPAL, PROGRESS, SETTINGS, STORE, STREAMS
 from headway_gateway.lanes import Lanes, LaneT
 from headway_gateway.merged import ProgressLane, ProgressSubscription
 from headway_gateway.selection import Selection
@@ -43,6 +43,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     mode = request.query.get("mode", "events")
     if mode not in {"events", "progress"}:
         raise InvalidParameter("mode", mode, "events or progress")
+    _rate(request)  # a wrong one is refused in either mode, as the document says
     response = web.StreamResponse(headers=HEADERS)
     client = Client(response.write)
     async with AsyncExitStack() as stack:
@@ -51,7 +52,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
         if run is None:
             return web.Response(status=204)
         await response.prepare(request)
-        async with request.app[STREAMS].serving(request, client):
+        async with request.app[STREAMS].serving(request, client, request[PRINCIPAL].expires_at):
             try:
                 await run()
             except RequestError as error:

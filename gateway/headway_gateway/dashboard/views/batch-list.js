@@ -2,6 +2,7 @@
 /** The list of batches, newest first, with search; looks again every few seconds while it is seen. */
 
 import { count, filesText, moment, share, statusText } from "../format.js";
+import { checkSession } from "../session.js";
 import { element } from "./elements.js";
 
 const REFRESH_MS = 2000;
@@ -28,6 +29,7 @@ export function showBatchList(main) {
   async function refresh() {
     const query = new URLSearchParams({ q: search.value, limit: String(limit) });
     const response = await fetch(`/api/batches?${query}`).catch(() => null);
+    checkSession(response);
     if (!response?.ok) {
       empty.textContent = "The list cannot be had at the moment; trying again.";
       return;

@@ -13,8 +13,8 @@ const CONNECTION = {
   live: "Live",
   offline: "Reconnecting, no news since",
   finished: "Finished",
-  refused: "Your token is not for this batch",
   unknown: "Waiting for this batch to begin",
+  refused: "Your token is not for this batch",
   stopped: "Not followed",
 };
 

@@ -1,0 +1,228 @@
+"""What PostgreSQL says at one moment: the reads of one transaction, over the projector's views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, Final, Literal, NamedTuple
+
+import aiosql
+import asyncpg
+from headway_events import StageState, Status
+
+from headway_gateway.parameters import BatchPlace, FilePlace
+
+PAGE_BYTES: Final = 8 * 1024 * 1024  # of records in one page: what a request can make this process hold
+EXPORT_ROWS: Final = 2000
+EXPORT_BYTES: Final = 1024 * 1024  # of records in one read of an export; one record can be as large
+EXAMPLES: Final = 5  # files of a group of errors
+FIRST: Final = BatchPlace(datetime.min.replace(tzinfo=UTC), -(2**63))
+LAST: Final = BatchPlace(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
+
+queries: Final[Any] = aiosql.from_path(
+    str(files("headway_gateway") / "queries.sql"), "asyncpg", mandatory_parameters=False
+)
+
+
+class Page(NamedTuple):
+    """Rows, and whether more follow."""
+
+    rows: list[asyncpg.Record]
+    more: bool
+
+
+class Reading:
+    """One transaction on a connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def batch(self, batch_id: int) -> asyncpg.Record | None:
+        """A row of batchOverview, or None."""
+        row: asyncpg.Record | None = await queries.batch_overview(self._connection, batch_id=batch_id)
+        return row
+
+    async def batches(
+        self,
+        *,
+        after: BatchPlace | None,
+        search: str,
+        labels: Sequence[tuple[str, str]],
+        statuses: Sequence[Status],
+        silent_since: datetime,
+        upwards: bool,
+        limit: int,
+        allowed: Collection[int] | None,
+    ) -> Page:
+        """A page of the batches allowed (None: all) by creation; those silent since then are stalled."""
+        page = queries.batch_page_up if upwards else queries.batch_page_down
+        place = after or (FIRST if upwards else LAST)
+        found = await rows(
+            page(
+                self._connection,
+                created_at=place.created_at,
+                batch_id=place.batch_id,
+                pattern=_pattern(search),
+                labels=[json.dumps({name: value}) for name, value in labels],
+                statuses=list(statuses) or None,
+                silent_since=silent_since,
+                allowed=None if allowed is None else list(allowed),
+                most=limit + 1,
+            )
+        )
+        return _page(found, limit)
+
+    async def runs(self, batch_ids: Sequence[int]) -> list[asyncpg.Record]:
+        """Every run of every stage of these batches, in the order in which they began."""
+        return await rows(queries.runs_of(self._connection, batch_ids=list(batch_ids)))
+
+    async def outcomes(self, batch_id: int, stage: str, run: int) -> list[asyncpg.Record]:
+        """How the files of a run stand."""
+        return await rows(queries.outcomes_of_run(self._connection, batch_id=batch_id, stage=stage, run=run))
+
+    async def events(
+        self,
+        batch_id: int,
+        *,
+        after: int,
+        before: int,
+        stage: str | None,
+        event_type: str | None,
+        downwards: bool,
+        limit: int,
+    ) -> Page:
+        """Events between two offsets, neither included."""
+        page = queries.log_page_down if downwards else queries.log_page_up
+        found = await rows(
+            page(
+                self._connection,
+                batch_id=batch_id,
+                after=after,
+                before=before,
+                stage=stage,
+                event_type=event_type,
+                most=limit + 1,
+                most_bytes=PAGE_BYTES,
+            )
+        )
+        return _page(found, limit, "value")
+
+    async def files(
+        self,
+        batch_id: int,
+        *,
+        stage: str | None,
+        run: int | None,
+        outcome: str | None,
+        search: str,
+        sort: Literal["name", "duration"],
+        after: FilePlace | None,
+        limit: int,
+    ) -> Page:
+        """A page of files, of each stage's current run unless `run` says another."""
+        page = queries.file_page_by_name if sort == "name" else queries.file_page_by_duration
+        place = after or FilePlace(float("inf"), "", "")
+        given = {} if sort == "name" else {"after_duration": place.duration_ms}
+        found = await rows(
+            page(
+                self._connection,
+                batch_id=batch_id,
+                stage=stage,
+                run=run,
+                outcome=outcome,
+                pattern=_pattern(search),
+                after_name=place.file_name,
+                after_stage=place.stage,
+                most=limit + 1,
+                **given,
+            )
+        )
+        return _page(found, limit)
+
+    async def outcomes_of_file(self, batch_id: int, file_name: str) -> list[asyncpg.Record]:
+        """How a file stands in each run."""
+        return await rows(queries.outcomes_of_file(self._connection, batch_id=batch_id, file_name=file_name))
+
+    async def attempts(self, batch_id: int, file_name: str, *, after: int, limit: int) -> Page:
+        """Reports of a file after an offset."""
+        found = await rows(
+            queries.attempts_of_file(
+                self._connection,
+                batch_id=batch_id,
+                file_name=file_name,
+                after=after,
+                most=limit + 1,
+                most_bytes=PAGE_BYTES,
+            )
+        )
+        return _page(found, limit, "value")
+
+    async def error_groups(self, batch_id: int, *, stage: str | None, most: int) -> list[asyncpg.Record]:
+        """The failed files of the current runs, by what their errors say."""
+        return await rows(
+            queries.error_groups(self._connection, batch_id=batch_id, stage=stage, most=most, examples=EXAMPLES)
+        )
+
+    async def dead_letters(self, batch_id: int, *, after: int, limit: int) -> Page:
+        """Records of the batch's topic that are not events, after an offset."""
+        found = await rows(
+            queries.dead_letter_page(
+                self._connection, batch_id=batch_id, after=after, most=limit + 1, most_bytes=PAGE_BYTES
+            )
+        )
+        return _page(found, limit, "value")
+
+    async def next_events(self, batch_id: int, after: int) -> list[asyncpg.Record]:
+        """The events after an offset, as many as one read of an export holds."""
+        return await rows(
+            queries.export_events(
+                self._connection, batch_id=batch_id, after=after, most=EXPORT_ROWS, most_bytes=EXPORT_BYTES
+            )
+        )
+
+    async def next_files(self, batch_id: int, stage: str, run: int, after: str) -> list[asyncpg.Record]:
+        """The files of a run after a name, as many as one read of an export holds."""
+        return await rows(
+            queries.export_files(
+                self._connection, batch_id=batch_id, stage=stage, run=run, after=after, most=EXPORT_ROWS
+            )
+        )
+
+
+def run_state(row: asyncpg.Record) -> StageState:
+    """The state of the run in a row of stageRun, without its outcomes."""
+    return StageState(
+        run=row["run"],
+        started=row["started"],
+        total=row["total"],
+        processed=row["processed"],
+        errors=row["errors"],
+        attempts=row["attempts"],
+        late=row["late"],
+        status=Status(row["status"]),
+        started_at=row["startedat"],
+        updated_at=row["updatedat"],
+        ended_at=row["endedat"],
+    )
+
+
+def _page(found: list[asyncpg.Record], limit: int, large: str | None = None) -> Page:
+    """At most `limit` rows. A statement that bounds the bytes of a column ends early once they are full."""
+    size = 0 if large is None else sum(len(_bytes(row[large])) for row in found)
+    return Page(found[:limit], len(found) > limit or size >= PAGE_BYTES)
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+async def rows(query: Any) -> list[asyncpg.Record]:
+    """aiosql gives an awaitable or an asynchronous generator, by version."""
+    return [row async for row in query] if hasattr(query, "__aiter__") else list(await query)
+
+
+def _pattern(search: str) -> str:
+    """What ILIKE takes for: contains this text."""
+    return "%" + search.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
