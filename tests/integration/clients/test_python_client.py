@@ -178,8 +178,12 @@ async def test_batches_are_found_page_by_page_and_one_by_its_id(
     topics.write_events(batch_events(batch_id, 20, failed=5))
     await tables.wait_for(batch_id, 23)
     async with HeadwayClient(gateway.url) as client:
-        listed = [one async for one in client.batches("night")]
-        assert {one.batch_id for one in listed} == {batch_id + number for number in range(60)}
+
+        async def listed() -> list[int]:
+            return [one.batch_id async for one in client.batches("night")]
+
+        await eventually(listed, lambda found: len(found) >= 60)
+        assert sorted(await listed()) == [batch_id + number for number in range(60)]
         one = await client.batch(batch_id)
         (stage,) = one.stages
         assert (one.name, one.status, one.closed) == ("night 0", Status.COMPLETE_WITH_ERRORS, True)

@@ -61,3 +61,30 @@ def test_a_jar_that_maven_cannot_fetch_is_named_with_what_maven_said(
     pom.write_text("<project/>")
     with pytest.raises(MissingTool, match=r"some\.pom was not found.*\s*Could not find artifact some:thing"):
         tools.maven_jars(pom, tmp_path / "jars")
+
+
+def test_node_packages_of_the_same_lock_are_not_fetched_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "node_modules").mkdir()
+    for name in ("package-lock.json", "node_modules/installed-lock.json"):
+        (tmp_path / name).write_text("{}")
+    tools.node_packages(tmp_path)
+    (tmp_path / "package-lock.json").write_text('{"lockfileVersion": 3}')
+    with pytest.raises(MissingTool, match=r"npm was not found.*apt-get install npm"):
+        tools.node_packages(tmp_path)
+
+
+def test_a_package_that_npm_cannot_fetch_is_named_with_what_npm_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho '404 no such package' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    (tmp_path / "package-lock.json").write_text("{}")
+    with pytest.raises(MissingTool, match=r"package-lock\.json was not found.*\s*404 no such package"):
+        tools.node_packages(tmp_path)
+
+
+def test_the_lock_of_the_node_packages_names_no_registry() -> None:
+    assert "resolved" not in (tools.NODE_TESTS / "package-lock.json").read_text()
