@@ -18,6 +18,7 @@ from support.sse import Message, whole
 
 NAMES = [*EVENT_TYPES, "snapshot", "reset", "message"]
 READ_MJS = Path(__file__).parents[1] / "node" / "read.mjs"
+PAGE = "/static/favicon.svg"  # of the same origin, which may read streams, and asks for nothing by itself
 RETRY_S = 0.1  # of the clients that do not connect again by themselves
 
 SseClient: TypeAlias = Callable[[str], Awaitable[list[Message]]]
@@ -36,7 +37,7 @@ def chromium(page: Page) -> SseClient:
     """The EventSource of a browser."""
 
     async def read(address: str) -> list[Message]:
-        await page.goto(address.partition("/api/")[0] + "/readyz")  # a page of the same origin
+        await page.goto(address.partition("/api/")[0] + PAGE)
         return [Message(*found) for found in await page.evaluate(IN_THE_PAGE, [address, NAMES])]
 
     return read

@@ -24,7 +24,7 @@ from support.sse_clients import SseClient
 from support.topics import Topics
 
 RETRY_S = 2.0  # what the gateway asks for
-PROVOKED = re.compile("net::ERR|favicon|404")  # what cuts, and a page without an icon, make the browser log
+PROVOKED = re.compile("net::ERR|404")  # what cuts, and a page without an icon, make the browser log
 CLIENTS = ["chromium", "npm_eventsource", "python_httpx_sse", "curl", "headway_client"]
 TEXTS = {
     "other line ends": "a\u2028b\u2029c\u0085d",
