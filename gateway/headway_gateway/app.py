@@ -120,6 +120,8 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
             raise
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         return problems.response(problems.problem(error.status, error.reason), headers)
+    except ConnectionResetError:
+        return web.Response()  # the client has gone: nobody gets this, and it is no failure
     except Exception:
         if request.transport is None:
             raise
