@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import (
     catch_up,
+    compression,
     fan_out,
     idle_connections,
     late_joiners,
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "catch_up": catch_up.measure,
     "memory": memory.measure,
     "replay": replay.measure,
+    "compression": compression.measure,
     "late_joiners": late_joiners.measure,
     "fan_out": fan_out.measure,
     "stream_latency": stream_latency.measure,

@@ -49,8 +49,8 @@ def measure(stack: BenchStack) -> list[Figure]:
             first_bytes.append(first.first_byte_s * 1000)
             warm.append(count / read_stream(port, path, count).total_s)
             with prepared_response(first.body) as bare_port:
-                _read(bare_port, "/")  # as the gateway's, a server that has answered before
-                prepared = _read(bare_port, "/")
+                read_bytes(bare_port, "/")  # as the gateway's, a server that has answered before
+                prepared = read_bytes(bare_port, "/")
             bare.append(count / prepared.total_s)
             bare_first_bytes.append(prepared.first_byte_s * 1000)
     limit_is = "one prepared aiohttp response of the same bytes"
@@ -79,19 +79,19 @@ def read_stream(port: int, path: str, count: int) -> Reading:
     Raises:
         RuntimeError: it had another number of them: a fast wrong answer is worth nothing.
     """
-    reading = _read(port, path)
+    reading = read_bytes(port, path)
     found = reading.body.count(b"\nevent: ")
     if found != count:
         raise RuntimeError(f"Expected {count} events in the replay, got {found}: {reading.body[:200]!r}")
     return reading
 
 
-def _read(port: int, path: str) -> Reading:
+def read_bytes(port: int, path: str, headers: str = "") -> Reading:
     """Read one response to its end with a bare socket, so that the client is not what is measured."""
     received = []
     begin = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), timeout=READ_TIMEOUT_S) as connection:
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{headers}\r\n"
         connection.sendall(request.encode())
         received.append(connection.recv(READ_BYTES))
         first_byte_s = time.perf_counter() - begin

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from headway_gateway import sse
+from headway_gateway.compression import Compressor
 
 WRITE_BYTES: Final = 64 * 1024  # at a time: what a client that stands still can make us hold
 HEARTBEAT_S: Final = 15.0  # well below the minute after which proxies give up a quiet connection
@@ -21,8 +22,15 @@ Write = Callable[[bytes | memoryview], Awaitable[None]]
 class Client:
     """Takes whole messages, as fast as it can."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, compressor: Compressor | None = None) -> None:
+        """Send nothing yet.
+
+        Args:
+            write: sends bytes; returns when the connection has taken all but a little of them.
+            compressor: what the client has asked its bytes to go through.
+        """
         self._write = write
+        self._compressor = compressor
         self._sent_at = 0.0
         self._is_sending = False
         self._between_messages = True
@@ -57,6 +65,15 @@ class Client:
             if time.monotonic() - self._sent_at >= HEARTBEAT_S:
                 await self._send(sse.HEARTBEAT)
 
+    async def finish(self) -> None:
+        """Nothing follows.
+
+        Raises:
+            ConnectionError: the client has gone.
+        """
+        if self._compressor is not None:
+            await self._write(self._compressor.finish())
+
     async def say_goodbye(self) -> None:
         """The gateway ends: have the client come again, to another, in a while of its own."""
         if self._between_messages:  # else the client gets the message that was cut when it resumes
@@ -69,5 +86,5 @@ class Client:
     async def _send(self, data: bytes | memoryview) -> None:
         self._sent_at = time.monotonic()
         self._is_sending = True
-        await self._write(data)
+        await self._write(data if self._compressor is None else self._compressor.compress(data))
         self._is_sending = False

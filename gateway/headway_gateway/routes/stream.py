@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import web
 from headway_events import EVENT_TYPES
 
-from headway_gateway import position
+from headway_gateway import compression, position
 from headway_gateway.beginning import Beginnings
 from headway_gateway.client import Client
 from headway_gateway.errors import InvalidParameter, RequestError
@@ -45,7 +45,13 @@ async def stream(request: web.Request) -> web.StreamResponse:
         raise InvalidParameter("mode", mode, "events or progress")
     _rate(request)  # a wrong one is refused in either mode, as the document says
     response = web.StreamResponse(headers=HEADERS)
-    client = Client(response.write)
+    compressor = None
+    if request.app[SETTINGS].compress:
+        response.headers["Vary"] = "Accept-Encoding"
+        if compression.is_accepted(request.headers.get("Accept-Encoding", "")):
+            response.headers["Content-Encoding"] = "gzip"
+            compressor = compression.Compressor()
+    client = Client(response.write, compressor)
     async with AsyncExitStack() as stack:
         prepare = _events if mode == "events" else _progress
         run = await prepare(request, client, stack)
@@ -60,6 +66,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
                     "A stream ends early; its client will come again",
                     extra={"action": "stream_ended_early", "remote": request.remote, "reason": str(error)},
                 )
+        await client.finish()
     return response
 
 
