@@ -76,6 +76,13 @@ class Subscription:
 
     async def _send_from(self, batch_id: int, lane: EventLane) -> None:
         """Send the next events of a batch. Its position is that after them only when they are sent."""
+        messages, reached = await self._gather(batch_id, lane)
+        if messages:
+            await self._client.send(messages)
+        lane.position = reached
+
+    async def _gather(self, batch_id: int, lane: EventLane) -> tuple[bytes | memoryview, int]:
+        """The next messages, and the offset after them. No more is held while they are sent: the client may be slow."""
         parts: list[bytes | memoryview] = []
         size, reached = 0, lane.position
         event_id = self._composite_ids(batch_id) if self._composite else None
@@ -86,9 +93,7 @@ class Subscription:
             if part:
                 parts.append(part)
                 size += len(part)
-        if parts:
-            await self._client.send(parts[0] if len(parts) == 1 else b"".join(parts))
-        lane.position = reached
+        return parts[0] if len(parts) == 1 else b"".join(parts), reached
 
     def _event_id(self) -> bytes:
         positions = self._lanes.positions

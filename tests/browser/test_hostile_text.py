@@ -49,8 +49,8 @@ async def check_unharmed(page: Page, elements: set[str]) -> None:
     assert set(found["names"]) <= elements
 
 
-LIST = {"a", "header", "img", "span", "main", "noscript", "dialog", "form", "h1", "h2", "button", "pre", "div", "input",
-        "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
+LIST = {"a", "header", "footer", "img", "span", "main", "noscript", "dialog", "form", "h1", "h2", "button", "pre",
+        "div", "input", "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
 BATCH = (LIST | {"section", "h3", "ul", "li", "time"}) - {"table", "thead", "tr", "th", "tbody", "td", "input"}
 
 

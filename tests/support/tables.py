@@ -167,7 +167,7 @@ class Tables:
         """Where the tables are not a straight fold of these batches' topics, once they stand at the topics' ends."""
         found: list[str] = []
         for batch_id, records in topics.read_batches(batch_ids).items():
-            await self.wait_for(batch_id, records[-1].offset + 1, within_s)
+            await self.wait_for(batch_id, records[-1].offset + 1 if records else 0, within_s)
             found += differences(await self.of_batch(batch_id), expected(batch_id, records))
         return found[:SHOWN]
 
