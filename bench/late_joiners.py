@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 
 from bench.backlog import new_batches
-from bench.events import batch_records, create_topics, write
+from bench.events import create_topics, write
 from bench.figures import Bound, Figure
 from bench.prepared import prepared_response
-from bench.replay import read_stream, stream_size
+from bench.replay import read_stream
 from bench.sse_clients import sse_clients
 from bench.stack import BenchStack
 
@@ -27,11 +27,14 @@ def measure(stack: BenchStack) -> list[Figure]:
     create_topics(stack, [stack.names.of_batch(batch_id) for batch_id in batches])
     count = write(stack, batches, FILES)
     ours, bare, by_two = [], [], []
-    with stack.gateway() as port, stack.gateway(HEADWAY_GATEWAY_PROCESSES="2") as port_of_two:
+    with (
+        stack.gateway() as port,
+        stack.gateway(HEADWAY_GATEWAY_PROCESSES="2") as port_of_two,
+        stack.gateway() as other_port,
+    ):
         for batch_id in batches:
             path = f"/api/stream?batchId={batch_id}"
-            values = [record.of_batch(batch_id) for record in batch_records(FILES)]
-            size = stream_size(batch_id, values)
+            size = len(read_stream(other_port, path, count).body)
             ours.append(count * JOINERS / _seconds(port, path, size))
             by_two.append(count * JOINERS / _seconds(port_of_two, path, size))
             body = read_stream(port, path, count).body
