@@ -68,17 +68,13 @@ class Beginnings:
             return EventLane(sequence, begin, stack.pop_all())
 
     def preface(self, positions: Mapping[int, int], *, composite: bool, enveloped: bool) -> bytes:
-        """The messages that come before the events. Only the last has an id: who gets it has them all."""
+        """The messages that come before the events."""
         messages, self._messages = self._messages, []
-        event_id = position.composite(positions) if composite else position.single(positions)
+        event_id = position.event_id(positions, several=composite)
         if not messages:
             known = self._resumed or self._start is Beginning.EARLIEST
             return b"" if known else sse.place(event_id)  # so that one cut off before the first event resumes here
-        ids = [None] * (len(messages) - 1) + [event_id]
-        return b"".join(
-            sse.message(event=name, data=data, event_id=some_id, enveloped=enveloped)
-            for (name, data), some_id in zip(messages, ids, strict=True)
-        )
+        return sse.messages(messages, event_id, enveloped=enveloped)
 
     async def _begin(self, batch_id: int, sequence: Replay) -> int:
         """The offset to begin at; notes what the client must be told."""

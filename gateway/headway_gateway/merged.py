@@ -112,21 +112,14 @@ class ProgressSubscription:
             await asyncio.sleep(begun + self._every_s - time.monotonic())
 
     def _due(self) -> bytes:
-        """The messages to send now. Only the last has an id: who gets it has them all."""
+        """The messages to send now."""
         now = datetime.now(UTC)
         messages = [
             message
             for lane in self._lanes.by_batch.values()
             for message in lane.due(self._selection, now, self._stalled_after)
         ]
-        ids: list[bytes | None] = [None] * len(messages)
-        if messages:
-            ids[-1] = self._id()
-        return b"".join(
-            sse.message(event=name, data=data, event_id=event_id, enveloped=self._selection.enveloped)
-            for (name, data), event_id in zip(messages, ids, strict=True)
-        )
-
-    def _id(self) -> bytes:
-        positions = self._lanes.positions
-        return position.composite(positions) if self._composite else b"%d" % (next(iter(positions.values())) - 1)
+        if not messages:
+            return b""
+        event_id = position.event_id(self._lanes.positions, several=self._composite)
+        return sse.messages(messages, event_id, enveloped=self._selection.enveloped)

@@ -133,8 +133,10 @@ def resumed(last: LastEventId | None, batch_ids: Sequence[int]) -> dict[int, Aft
     return found
 
 
-def single(positions: Mapping[int, int]) -> bytes:
-    """The id of a message after which the next offset of the only batch is this."""
+def event_id(positions: Mapping[int, int], *, several: bool) -> bytes:
+    """The id of a message after which the next offset of each batch is this, or of the only one."""
+    if several:
+        return composite(positions)
     (only,) = positions.values()
     return b"%d" % (only - 1)
 

@@ -9,6 +9,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -92,6 +93,15 @@ def message(*, event: str, data: bytes, event_id: bytes | None = None, enveloped
     if enveloped:
         return b'%bdata: {"event":"%b","data":%b}\n\n' % (head, event.encode(), data)
     return b"%bevent: %b\n%b" % (head, event.encode(), _data_lines(data))
+
+
+def messages(named: Sequence[tuple[str, bytes]], event_id: bytes, *, enveloped: bool) -> bytes:
+    """Messages of the gateway's own that belong together: only the last has the id, as who gets it has them all."""
+    last = len(named) - 1
+    return b"".join(
+        message(event=name, data=data, event_id=event_id if number == last else None, enveloped=enveloped)
+        for number, (name, data) in enumerate(named)
+    )
 
 
 def place(event_id: bytes) -> bytes:

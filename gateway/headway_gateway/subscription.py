@@ -96,8 +96,7 @@ class Subscription:
         return parts[0] if len(parts) == 1 else b"".join(parts), reached
 
     def _event_id(self) -> bytes:
-        positions = self._lanes.positions
-        return position.composite(positions) if self._composite else position.single(positions)
+        return position.event_id(self._lanes.positions, several=self._composite)
 
     def _composite_ids(self, batch_id: int) -> Callable[[int], bytes]:
         """What gives the composite id of each event of a batch, while all others stand where they do."""
