@@ -9,13 +9,17 @@ Children of `multiprocessing` end by `os._exit` and never reach `atexit`; what t
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import signal
 import threading
+import time
 import weakref
 from multiprocessing import util
 from types import FrameType
 from typing import Final, Protocol
+
+from headway import signals
 
 
 class Ending(Protocol):
@@ -43,6 +47,7 @@ _loggers: Final[weakref.WeakSet[Forking]] = weakref.WeakSet()
 _parents: Final[list[Ending]] = []  # kept in a forked child: destroying a producer without its threads would hang
 _is_over = False
 _sigterm_taken = False
+_sigterm_at = -math.inf  # when our handler last began
 _earlier: signal.Handlers | signal._HANDLER = signal.SIG_DFL
 
 
@@ -80,6 +85,7 @@ def _at_exit() -> None:
 
 
 def _after_fork_in_child() -> None:
+    signals.forget_after_fork()
     for outbox in list(_running):
         outbox.abandon()
         _parents.append(outbox)
@@ -94,17 +100,26 @@ def _finalize_with_multiprocessing(_: object = None) -> None:
 
 def _take_sigterm() -> None:
     global _earlier, _sigterm_taken  # noqa: PLW0603
-    if _sigterm_taken or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return
-    _sigterm_taken = True
-    earlier = signal.getsignal(signal.SIGTERM)
-    if earlier is None or earlier is signal.SIG_IGN:
-        return
-    _earlier = earlier
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    if not _sigterm_taken:
+        _sigterm_taken = True
+        earlier = signal.getsignal(signal.SIGTERM)
+        if earlier is None or earlier is signal.SIG_IGN:
+            return
+        _earlier = earlier
+        signal.signal(signal.SIGTERM, _on_sigterm)
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signals.repeat_unless_begun(signal.SIGTERM, _sigterm_begun_since)
+
+
+def _sigterm_begun_since(moment: float) -> bool:
+    return _sigterm_at > moment or signal.getsignal(signal.SIGTERM) is not _on_sigterm
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    global _sigterm_at  # noqa: PLW0603
+    _sigterm_at = time.monotonic()
     if callable(_earlier):
         for outbox in list(_running):
             outbox.flush()

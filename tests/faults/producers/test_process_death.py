@@ -55,6 +55,32 @@ if __name__ == "__main__":
 """
 
 
+UNHEEDED = """
+import os, signal, sys, threading, time
+from headway import EventLogger
+
+def to_this_thread():
+    time.sleep(0.5)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+{before}
+EventLogger.file_complete(int(sys.argv[1]), "denoise", "a")
+threading.Thread(target=to_this_thread, daemon=True).start()
+os.read(os.pipe()[0], 1)
+"""
+"""The signal interrupts another thread's call: as if it had come just before the main thread's began to wait."""
+
+FORK_FIRST = """
+EventLogger.stage_start(int(sys.argv[1]), "denoise")
+child = os.fork()
+if child:
+    _, status = os.waitpid(child, 0)
+    time.sleep(0.5)
+    print("the parent goes on")
+    sys.exit(os.waitstatus_to_exitcode(status) + signal.SIGTERM)
+"""
+
+
 def _files(topics: Topics, batch_id: int, at_least: int) -> list[str]:
     records = topics.read(topics.names.of_batch(batch_id), at_least=at_least)
     values = [json.loads(record.value or b"") for record in records]
@@ -118,6 +144,26 @@ def test_what_the_children_of_multiprocessing_log_arrives(
     )
     assert done.returncode == 0, done.stderr
     assert sorted(_files(topics, batch_id, 40), key=int) == [str(number) for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "output"),
+    [("", -signal.SIGTERM, ""), (FORK_FIRST, 0, "the parent goes on\n")],
+    ids=["", "in a forked child"],
+)
+def test_a_sigterm_that_comes_just_as_the_main_thread_begins_to_wait_is_heeded(
+    before: str, code: int, output: str, environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNHEEDED.replace("{before}", before), str(batch_id)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (code, output), done.stderr
+    assert _files(topics, batch_id, 1) == ["a"]
 
 
 def test_a_handler_at_exit_that_logs_after_ours_ran_leaves_its_event_to_the_next_process(
