@@ -75,6 +75,7 @@ class KafkaSender:
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
+                "topic.metadata.propagation.max.ms": 5000,  # a deleted topic's records are refused, and sent again
                 "message.timeout.ms": 0,  # never given up: the outbox decides what waits on disk instead
                 "message.max.bytes": MESSAGE_MAX_BYTES * 2,
                 "queue.buffering.max.messages": 1_000_000,  # the outbox's own limit is lower

@@ -4,10 +4,10 @@
 takes from there, in order:
     1. take     what is in the buffer; make the topics of its batches
     2. send     to Kafka's producer, if nothing waits in the spool and not too much is unacknowledged
-    3. spool    otherwise, behind what waits there already
+    3. spool    otherwise, behind what waits there already; what the spool does not take stays in memory
     4. drain    the spool, oldest first, as soon as Kafka takes records again
-The order of one process's events is kept throughout. What cannot be kept (buffer or spool past their bounds, a disk
-that refuses) is counted in `lost` and said in the log.
+The order of one process's events is kept throughout. What cannot be kept (past the bounds of the spool, or where the
+disk refuses, past those of the buffer too) is counted in `lost` and said in the log: the oldest events are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -37,7 +38,7 @@ PAUSE_S: Final = 0.005  # between two rounds under load: lets records gather wit
 YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
 IDLE_S: Final = 0.25  # between two rounds when there is nothing to do
 LEAVE_S: Final = 10.0  # for a round under way and the last writes to disk; more means that the disk hangs
-TOPIC_RETRY_S: Final = 1.0
+RETRY_S: Final = 1.0  # before a topic that was refused, or a disk, is tried again
 SAY_EVERY_S: Final = 10.0
 
 
@@ -60,8 +61,11 @@ class Outbox:
         self._unacknowledged: dict[str, Record] = {}
         self._unacknowledged_bytes = 0
         self._segment_of: dict[str, Segment] = {}
-        self._pending: deque[Record] = deque()  # read from the spool, not yet sent
+        self._pending: deque[Record] = deque()  # read from the spool, or given up by a producer, and not yet sent
+        self._refused_now: list[Record] = []  # by Kafka, in this round, and to be sent again
         self._topic_retry_at = 0.0
+        self._spool_retry_at = 0.0
+        self._lost_said = 0
         self._said_at: dict[str, float] = {}
         self._is_spooling = False  # events wait on disk, and that has been said
         self._spool = Spool(settings.spool_dir, settings.spool_bytes)
@@ -86,6 +90,7 @@ class Outbox:
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
         in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
+        in_memory += len(self._refused_now)
         return in_memory + (0 if self._spool.is_empty else 1)
 
     def flush(self, timeout_s: float | None = None) -> int:
@@ -174,16 +179,11 @@ class Outbox:
         assert self._sender is not None
         self._take()
         if self._taken:
-            straight = self._spool.is_read and not self._pending and self._has_room()
-            topics = self._topics(self._taken) if straight else TopicState.FAILED
-            if topics is TopicState.READY:
-                self._send(self._taken)
-            elif topics is TopicState.FAILED:
-                self._to_spool(self._taken)
-            if topics is not TopicState.PENDING:
-                self._taken = []
+            self._forward()
         self._drain()
         self._sender.poll(0)
+        if self._refused_now:
+            self._keep_refused()
         if self._is_spooling and self._spool.is_empty:
             self._is_spooling = False
             logger.info("Kafka has all that waited on disk", extra={"action": "spool_drained"})
@@ -193,16 +193,14 @@ class Outbox:
         """A first producer, or one in place of one that failed for good: what that had not delivered is sent again."""
         if self._sender is not None:
             self._sender.purge()
-            given_up = list(self._unacknowledged.values())
-            self._pending.extendleft(record for record in reversed(given_up) if record.event_id in self._segment_of)
-            self._taken[:0] = [record for record in given_up if record.event_id not in self._segment_of]
+            self._pending.extendleft(reversed(self._unacknowledged.values()))  # older than all that waits elsewhere
             self._unacknowledged.clear()
             self._unacknowledged_bytes = 0
         self._sender = KafkaSender(self._settings, arrived=self._arrived, refused=self._refused)
         self._is_broken = False
 
     def _take(self) -> None:
-        taken_bytes = 0
+        taken_bytes = sum(record.size for record in self._taken)  # there are some if they could go nowhere
         while self._buffer and len(self._taken) < TAKE_AT_MOST and taken_bytes < TAKE_AT_MOST_BYTES:
             record = self._buffer[0]
             size = record.size
@@ -213,10 +211,19 @@ class Outbox:
         if not self._buffer:
             self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
+    def _forward(self) -> None:
+        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits, as long as the buffer has room."""
+        straight = self._spool.is_read and not self._pending and self._has_room()
+        topics = self._topics(self._taken) if straight else TopicState.FAILED
+        if topics is TopicState.READY:
+            self._send(self._taken)
+            self._taken = []
+        elif topics is TopicState.FAILED or self._buffered_bytes > self._settings.buffer_bytes // 4:
+            self._taken = self._taken[self._to_spool(self._taken) :]
+
     def _has_room(self) -> bool:
-        return (
-            len(self._unacknowledged) + TAKE_AT_MOST <= MOST_UNACKNOWLEDGED
-            and self._unacknowledged_bytes < MOST_UNACKNOWLEDGED_BYTES
+        return len(self._unacknowledged) + TAKE_AT_MOST <= MOST_UNACKNOWLEDGED and self._unacknowledged_bytes <= min(
+            MOST_UNACKNOWLEDGED_BYTES, self._settings.buffer_bytes
         )
 
     def _topics(self, records: list[Record]) -> TopicState:
@@ -227,7 +234,7 @@ class Outbox:
         for batch_id in {record.batch_id for record in records}:
             state = self._sender.ensure_batch_topic(self._settings.names.of_batch(batch_id))
             if state is TopicState.FAILED:
-                self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+                self._topic_retry_at = time.monotonic() + RETRY_S
             if state is not TopicState.READY:
                 return state
         return TopicState.READY
@@ -241,6 +248,8 @@ class Outbox:
 
     def _drain(self) -> None:
         if not self._pending and not self._unacknowledged and (segment := self._spool.read_segment()) is not None:
+            if segment.missing:
+                self._lose(segment.missing, "they were in the spool, and are not there any more")
             self._segment_of.update((record.event_id, segment) for record in segment.records)
             self._pending.extend(segment.records)
         if not self._pending or not self._has_room():
@@ -251,23 +260,47 @@ class Outbox:
             for _ in some:
                 self._pending.popleft()
 
-    def _to_spool(self, records: list[Record]) -> None:
-        reason = self._sender.problem if self._sender is not None else ""
+    def _to_spool(self, records: list[Record]) -> int:
+        """Write what the spool takes, from the first on; how many."""
+        if time.monotonic() < self._spool_retry_at:
+            return 0
         try:
             unfit = self._spool.append(records)
         except OSError as error:
-            self._lose(len(records), f"Kafka does not take them, and the spool cannot be written: {error}")
-            return
+            self._spool_retry_at = time.monotonic() + RETRY_S
+            self._say_stuck(f"the spool cannot be written: {error}")
+            return 0
         if unfit:
-            self._lose(unfit, f"Kafka does not take them, and the spool is full ({self._settings.spool_bytes} bytes)")
-        if not self._is_spooling:
-            self._is_spooling = True
-            self._say(
-                logging.WARNING,
-                "spooling",
-                f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
-                f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
-            )
+            self._say_stuck(f"the spool is full ({self._settings.spool_bytes} bytes)")
+        if unfit < len(records):
+            self._say_spooling()
+        return len(records) - unfit
+
+    def _say_stuck(self, reason: str) -> None:
+        then = f"they wait in memory, and past {self._settings.buffer_bytes} bytes are lost"
+        self._say(
+            logging.WARNING,
+            "spool_refuses",
+            f"Kafka at {self._settings.bootstrap} does not take events, and {reason}; {then}",
+        )
+
+    def _say_spooling(self) -> None:
+        if self._is_spooling:
+            return
+        self._is_spooling = True
+        reason = self._sender.problem if self._sender is not None else ""
+        self._say(
+            logging.WARNING,
+            "spooling",
+            f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
+            f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
+        )
+
+    def _keep_refused(self) -> None:
+        """All that this round's answers refused, with one write to disk: a deleted topic refuses thousands."""
+        refused, self._refused_now = self._refused_now, []
+        kept = self._to_spool(refused)
+        self._pending.extendleft(reversed(refused[kept:]))
 
     def _arrived(self, record: Record) -> None:
         if self._unacknowledged.pop(record.event_id, None) is not None:
@@ -289,8 +322,8 @@ class Outbox:
             self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
             if self._sender is not None:
                 self._sender.forget_topic(record.topic)
-            self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
-            self._to_spool([record])
+            self._topic_retry_at = time.monotonic() + RETRY_S
+            self._refused_now.append(record)
         self._arrived(record)  # last: it must never be nowhere
 
     def _leave_to_spool(self) -> None:
@@ -300,40 +333,60 @@ class Outbox:
         """
         if self._sender is not None:
             self._sender.purge()
-        left = [record for record in self._unacknowledged.values() if record.event_id not in self._segment_of]
-        left += self._taken
+        oldest = [*self._unacknowledged.values(), *self._refused_now, *self._pending]
+        oldest = [record for record in oldest if record.event_id not in self._segment_of]
+        newest = self._taken
         while self._buffer:
-            left.append(self._buffer.popleft())
-        if left:
-            self._is_spooling = True
-            self._to_spool(left)
+            newest.append(self._buffer.popleft())
+        if kept := self._leave(oldest, self._spool.prepend) + self._leave(newest, self._spool.append):
             logger.warning(
                 "Kafka did not take every event in time; %d wait in %s for the next process",
-                len(left),
+                kept,
                 self._settings.spool_dir,
-                extra={"action": "left_to_spool", "events": len(left), "directory": str(self._settings.spool_dir)},
+                extra={"action": "left_to_spool", "events": kept, "directory": str(self._settings.spool_dir)},
             )
+        if self.lost != self._lost_said:
+            logger.error("%d events were lost in all", self.lost, extra={"action": "events_lost", "lost": self.lost})
         self._spool.close()
         self._forget()
+
+    def _leave(self, records: list[Record], write: Callable[[list[Record]], int]) -> int:
+        """Write them to disk, and count as lost what it does not take; how many it took."""
+        if not records:
+            return 0
+        try:
+            unfit = write(records)
+        except OSError as error:
+            unfit = len(records)
+            reason = f"the spool cannot be written: {error}"
+        else:
+            reason = f"the spool is full ({self._settings.spool_bytes} bytes)"
+        if unfit:
+            self._lose(unfit, f"Kafka does not take them, and {reason}")
+        return len(records) - unfit
 
     def _forget(self) -> None:
         """Be as new: a later `put` adopts what was left on disk like anybody else."""
         self._sender = None
         self._is_broken = self._is_spooling = False
-        self._taken = []
+        self._taken, self._refused_now = [], []
         self._pending.clear()
         self._unacknowledged.clear()
+        self._spool_retry_at = 0.0
         self._unacknowledged_bytes = self._buffered_bytes = 0
         self._segment_of.clear()
         self._spool = Spool(self._settings.spool_dir, self._settings.spool_bytes)
 
     def _lose(self, records: int, reason: str) -> None:
         self.lost += records
-        self._say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}")
+        if self._say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}"):
+            self._lost_said = self.lost
 
-    def _say(self, level: int, action: str, sentence: str, error: Exception | None = None) -> None:
-        """Log, but not the same action again and again."""
+    def _say(self, level: int, action: str, sentence: str, error: Exception | None = None) -> bool:
+        """Log, but not the same action again and again; whether it was time to."""
         now = time.monotonic()
-        if now - self._said_at.get(action, -SAY_EVERY_S) >= SAY_EVERY_S:
-            self._said_at[action] = now
-            logger.log(level, sentence, extra={"action": action, "lost": self.lost}, exc_info=error)
+        if now - self._said_at.get(action, -SAY_EVERY_S) < SAY_EVERY_S:
+            return False
+        self._said_at[action] = now
+        logger.log(level, sentence, extra={"action": action, "lost": self.lost}, exc_info=error)
+        return True

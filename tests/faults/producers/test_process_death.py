@@ -81,6 +81,27 @@ if child:
 """
 
 
+STILLBORN = """
+import multiprocessing, time
+from headway import EventLogger
+
+def work():
+    time.sleep(60)
+
+if __name__ == "__main__":
+    EventLogger.stage_start(1, "denoise")
+    ballast = bytearray(200_000_000)  # whose pages make forks slow, as in a process that has loaded a model
+    for _ in range(60):
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.terminate()
+        child.join(20)
+        assert child.exitcode == -15, child.exitcode
+    time.sleep(0.3)
+    print("the parent goes on")
+"""
+
+
 def _files(topics: Topics, batch_id: int, at_least: int) -> list[str]:
     records = topics.read(topics.names.of_batch(batch_id), at_least=at_least)
     values = [json.loads(record.value or b"") for record in records]
@@ -164,6 +185,20 @@ def test_a_sigterm_that_comes_just_as_the_main_thread_begins_to_wait_is_heeded(
     )
     assert (done.returncode, done.stdout) == (code, output), done.stderr
     assert _files(topics, batch_id, 1) == ["a"]
+
+
+def test_children_ended_as_soon_as_they_are_forked_do_not_take_their_parent_with_them(tmp_path: Path) -> None:
+    environment = {
+        "HEADWAY_KAFKA_BOOTSTRAP": NO_KAFKA,
+        "HEADWAY_SPOOL_DIR": str(tmp_path / "spool"),
+        "HEADWAY_CLOSE_TIMEOUT_S": "0.1",
+    }
+    script = tmp_path / "pipeline.py"
+    script.write_text(STILLBORN)
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "the parent goes on\n"), done.stderr
 
 
 def test_a_handler_at_exit_that_logs_after_ours_ran_leaves_its_event_to_the_next_process(
