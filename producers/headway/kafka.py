@@ -128,6 +128,11 @@ class KafkaSender:
         self._producer.purge()
         self._producer.flush(1)
 
+    def destroy(self) -> None:
+        """Let go of Kafka. Waits for the client's threads, which may wait for a resolver: never to be left to `del`."""
+        self._making = None
+        del self._admin, self._producer
+
     def _delivered(self, record: Record, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             self._arrived(record)

@@ -23,6 +23,7 @@ from typing import Final
 from confluent_kafka import KafkaError
 
 from headway import process_end
+from headway.job_log import JobLog
 from headway.kafka import KafkaSender, TopicState
 from headway.record import Record
 from headway.settings import Settings
@@ -38,8 +39,8 @@ PAUSE_S: Final = 0.005  # between two rounds under load: lets records gather wit
 YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
 IDLE_S: Final = 0.25  # between two rounds when there is nothing to do
 LEAVE_S: Final = 10.0  # for a round under way and the last writes to disk; more means that the disk hangs
+DESTROY_S: Final = 1.0  # for the producer's threads to end; more means that a resolver hangs
 RETRY_S: Final = 1.0  # before a topic that was refused, or a disk, is tried again
-SAY_EVERY_S: Final = 10.0
 
 
 class Outbox:
@@ -53,6 +54,7 @@ class Outbox:
         self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, safe in a signal handler amid another call
         self._idle = False  # the sender waits, and wants to be woken
         self._closing = False
+        self._has_left = False  # the sender has ended, but for the destruction of its producer
         self._start_lock = threading.RLock()  # a signal handler may log, too
         self._thread: threading.Thread | None = None
         self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
@@ -66,7 +68,7 @@ class Outbox:
         self._topic_retry_at = 0.0
         self._spool_retry_at = 0.0
         self._lost_said = 0
-        self._said_at: dict[str, float] = {}
+        self._log = JobLog()
         self._is_spooling = False  # events wait on disk, and that has been said
         self._spool = Spool(settings.spool_dir, settings.spool_bytes)
         self.lost = 0
@@ -113,9 +115,12 @@ class Outbox:
             left = self.flush(timeout_s)
             self._closing = True
             self._wake.put(None)
-            thread.join(LEAVE_S)
-            if thread.is_alive():
-                return left
+            deadline = time.monotonic() + LEAVE_S
+            while not self._has_left and thread.is_alive():
+                if time.monotonic() > deadline:
+                    return left
+                time.sleep(YIELD_S)
+            thread.join(DESTROY_S)
         with self._start_lock:
             self._thread = None  # before the last look at the buffer: a `put` after the look starts another
             self._closing = False
@@ -131,6 +136,7 @@ class Outbox:
         with self._start_lock:
             if self._thread is not None:
                 return
+            self._has_left = False
             self._thread = threading.Thread(target=self._run, name="headway-sender", daemon=True)
             try:
                 if process_end.is_over():
@@ -148,19 +154,23 @@ class Outbox:
         try:
             self._spool.adopt()
         except OSError as error:
-            self._say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
+            self._log.say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
         while not self._closing:
             try:
                 busy = self._round()
             except Exception as error:  # noqa: BLE001
                 # Whatever it was, the pipeline must not notice, and the records taken are still in `_taken`.
-                self._say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
+                self._log.say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
                 busy = False
             if busy or self._unacknowledged:
                 time.sleep(PAUSE_S)
             else:
                 self._wait()
+        sender = self._sender
         self._leave_to_spool()
+        self._has_left = True
+        if sender is not None:
+            sender.destroy()
 
     def _wait(self) -> None:
         self._idle = True  # before the look at the buffer: a `put` after the look wakes us
@@ -193,6 +203,7 @@ class Outbox:
         """A first producer, or one in place of one that failed for good: what that had not delivered is sent again."""
         if self._sender is not None:
             self._sender.purge()
+            self._sender.destroy()
             self._pending.extendleft(reversed(self._unacknowledged.values()))  # older than all that waits elsewhere
             self._unacknowledged.clear()
             self._unacknowledged_bytes = 0
@@ -278,7 +289,7 @@ class Outbox:
 
     def _say_stuck(self, reason: str) -> None:
         then = f"they wait in memory, and past {self._settings.buffer_bytes} bytes are lost"
-        self._say(
+        self._log.say(
             logging.WARNING,
             "spool_refuses",
             f"Kafka at {self._settings.bootstrap} does not take events, and {reason}; {then}",
@@ -289,7 +300,7 @@ class Outbox:
             return
         self._is_spooling = True
         reason = self._sender.problem if self._sender is not None else ""
-        self._say(
+        self._log.say(
             logging.WARNING,
             "spooling",
             f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
@@ -319,7 +330,7 @@ class Outbox:
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
         else:
-            self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
+            self._log.say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
             if self._sender is not None:
                 self._sender.forget_topic(record.topic)
             self._topic_retry_at = time.monotonic() + RETRY_S
@@ -379,14 +390,5 @@ class Outbox:
 
     def _lose(self, records: int, reason: str) -> None:
         self.lost += records
-        if self._say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}"):
+        if self._log.say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}"):
             self._lost_said = self.lost
-
-    def _say(self, level: int, action: str, sentence: str, error: Exception | None = None) -> bool:
-        """Log, but not the same action again and again; whether it was time to."""
-        now = time.monotonic()
-        if now - self._said_at.get(action, -SAY_EVERY_S) < SAY_EVERY_S:
-            return False
-        self._said_at[action] = now
-        logger.log(level, sentence, extra={"action": action, "lost": self.lost}, exc_info=error)
-        return True
