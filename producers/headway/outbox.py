@@ -318,7 +318,7 @@ class Outbox:
             self._unacknowledged_bytes -= record.size
         segment = self._segment_of.pop(record.event_id, None)
         if segment is not None:
-            segment.arrived()
+            segment.arrived(record)
 
     def _refused(self, record: Record, error: KafkaError) -> None:
         """Kafka will not take it: lost if it never can be taken, else sent again behind the others."""

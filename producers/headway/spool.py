@@ -5,13 +5,15 @@ process that is gone, and whoever finds it first sends what is in it; directorie
 were begun, and the oldest comes first. A directory holds numbered segments; a segment is a sequence of frames, each
 `length, CRC-32, payload`. A frame that a crash tore ends its segment: what came before it is whole. A segment is
 removed when Kafka has everything in it, so that after a crash some events can be sent twice (they keep their ids, and
-count once), none not at all.
+count once), none not at all. Only a `stage_start` that comes twice would count, as a second run: that one has arrived is
+noted beside its segment.
 
 Not thread-safe: only the sender uses it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+from headway_events import StageStart
 
 from headway.record import Record
 
@@ -33,6 +36,7 @@ logger = logging.getLogger("headway")
 SEGMENT_BYTES: Final = 8 * 1024 * 1024  # arbitrary: small enough to free disk soon, large enough to be few files
 FRAME: Final = struct.Struct("<II")  # payload length, CRC-32 of the payload
 LOCK_FILE: Final = "lock"
+START: Final = StageStart.__struct_config__.tag
 MOST_TRIES: Final = 3  # another process may take a directory for abandoned between its making and its locking
 
 _encoder = msgspec.msgpack.Encoder()
@@ -55,24 +59,31 @@ class Segment:
         self._path = path
         self._unfinished = unfinished
         self._arrived = 0
+        self._notes = path.with_suffix(".arrived")
         try:
             self.records = list(_frames(path.read_bytes(), path))
+            arrived = self._notes.read_text().split() if self._notes.exists() else []
         except OSError as error:
             logger.error("A spool segment cannot be read: %s", error, extra={"action": "spool_gone", "path": str(path)})
             self.missing = max(1, self._unfinished.pop(path))  # and leave the file, if there is one, to people
         else:
             self.missing = max(0, self._unfinished[path] - len(self.records))
+            self.records = [record for record in self.records if record.event_id not in arrived]
             self._remove_if_done()
 
-    def arrived(self) -> None:
-        """One more of its records is in Kafka."""
+    def arrived(self, record: Record) -> None:
+        """One of its records is in Kafka."""
         self._arrived += 1
+        if record.event_type == START:
+            with contextlib.suppress(OSError), self._notes.open("a") as notes:
+                notes.write(f"{record.event_id}\n")
         self._remove_if_done()
 
     def _remove_if_done(self) -> None:
         if self._arrived == len(self.records):
             self._unfinished.pop(self._path)
             self._path.unlink(missing_ok=True)
+            self._notes.unlink(missing_ok=True)
 
 
 class Spool:
