@@ -5,8 +5,8 @@ process that is gone, and whoever finds it first sends what is in it; directorie
 were begun, and the oldest comes first. A directory holds numbered segments; a segment is a sequence of frames, each
 `length, CRC-32, payload`. A frame that a crash tore ends its segment: what came before it is whole. A segment is
 removed when Kafka has everything in it, so that after a crash some events can be sent twice (they keep their ids, and
-count once), none not at all. Only a `stage_start` that comes twice would count, as a second run: that one has arrived is
-noted beside its segment.
+count once), none not at all. Only a `stage_start` that comes twice would count, as a second run: that one has arrived
+is noted beside its segment.
 
 Not thread-safe: only the sender uses it.
 """

@@ -107,7 +107,7 @@ async def main():
     await asyncio.wait_for(stop.wait(), 20)
     EventLogger.file_complete(batch_id, "denoise", "stopped")
 
-EventLogger.stage_start(batch_id, "denoise")
+{before}
 asyncio.run(main())
 """
 
@@ -294,17 +294,25 @@ def test_what_the_children_of_a_server_log_arrives_when_it_ends_them(
 
 
 @pytest.mark.parametrize(
-    "install",
+    ("before", "install"),
     [
-        "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)",
-        "signal.signal(signal.SIGTERM, lambda *_: asyncio.get_running_loop().call_soon_threadsafe(stop.set))",
+        (
+            'EventLogger.stage_start(batch_id, "denoise")',
+            "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)",
+        ),
+        ("", "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)"),
+        (
+            'EventLogger.stage_start(batch_id, "denoise")',
+            "signal.signal(signal.SIGTERM, lambda *_: asyncio.get_running_loop().call_soon_threadsafe(stop.set))",
+        ),
     ],
-    ids=["the loop's handler", "a handler set after the logger's"],
+    ids=["the loop's handler after the logger", "the loop's handler before the logger", "its own after the logger"],
 )
 def test_an_asyncio_program_ends_by_its_own_handler_and_its_events_arrive(
-    install: str, environment: dict[str, str], topics: Topics, batch_id: int
+    before: str, install: str, environment: dict[str, str], topics: Topics, batch_id: int
 ) -> None:
-    done = _run(ASYNCIO.replace("{install}", install), environment, batch_id)
+    code = ASYNCIO.replace("{before}", before).replace("{install}", install)
+    done = _run(code, environment, batch_id)
     assert done.returncode == 0, done.stderr
     assert _files(topics, batch_id, 1_001) == [*map(str, range(1_000)), "stopped"]
 
