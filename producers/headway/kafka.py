@@ -69,6 +69,7 @@ class KafkaSender:
                 "compression.type": "lz4",
                 "linger.ms": 1,  # the outbox has gathered already
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
+                "topic.metadata.propagation.max.ms": 5000,  # a deleted topic's records are refused, and sent again
                 "message.timeout.ms": 0,  # never given up: the outbox decides what waits on disk instead
                 "message.max.bytes": MESSAGE_MAX_BYTES * 2,
                 "queue.buffering.max.messages": 1_000_000,  # the outbox's own limit is lower
@@ -130,6 +131,11 @@ class KafkaSender:
                 if header[0] not in OWN_HEADERS
             ]
         return [*same, ("ce_id", record.event_id.encode()), ("ce_time", record.happened)]
+
+    def destroy(self) -> None:
+        """Let go of Kafka. Waits for the client's threads, which may wait for a resolver: never to be left to `del`."""
+        self._making = None
+        del self._admin, self._producer
 
     def _make(self, topic: str) -> Iterator[None]:
         """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends."""

@@ -4,10 +4,10 @@
 takes from there, in order:
     1. take     what is in the buffer; make the topics of its batches
     2. send     to Kafka's producer, if nothing waits in the spool and not too much is unacknowledged
-    3. spool    otherwise, behind what waits there already
+    3. spool    otherwise, behind what waits there already; what the spool does not take stays in memory
     4. drain    the spool, oldest first, as soon as Kafka takes records again
-The order of one process's events is kept throughout. What cannot be kept (buffer or spool past their bounds, a disk
-that refuses) is counted in `lost` and said in the log.
+The order of one process's events is kept throughout. What cannot be kept (past the bounds of the spool, or where the
+disk refuses, past those of the buffer too) is counted in `lost` and said in the log: the oldest events are kept.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -26,6 +27,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from headway import process_end
+from headway.job_log import JobLog
 from headway.kafka import KafkaSender, TopicState
 from headway.record import OVERHEAD_BYTES, Record
 from headway.settings import Settings
@@ -42,8 +44,8 @@ PAUSE_S: Final = 0.02  # between two rounds: lets records gather. To be woken by
 YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
 IDLE_S: Final = 0.05  # between two rounds when there has been nothing to do for a while; what an event then waits
 LEAVE_S: Final = 10.0  # for a round under way and the last writes to disk; more means that the disk hangs
-TOPIC_RETRY_S: Final = 1.0
-SAY_EVERY_S: Final = 10.0
+DESTROY_S: Final = 1.0  # for the producer's threads to end; more means that a resolver hangs
+RETRY_S: Final = 1.0  # before a topic that was refused, or a disk, is tried again
 
 
 class Outbox:
@@ -57,6 +59,7 @@ class Outbox:
         self._spare_bytes = settings.buffer_bytes // 2
         self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, safe in a signal handler amid another call
         self._closing = False
+        self._has_left = False  # the sender has ended, but for the destruction of its producer
         self._start_lock = threading.RLock()  # a signal handler may log, too
         self._thread: threading.Thread | None = None
         self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
@@ -66,9 +69,12 @@ class Outbox:
         self._unacknowledged: dict[int, Record] = {}  # by when they were given to the producer
         self._unacknowledged_bytes = 0
         self._segment_of: dict[str, Segment] = {}  # by the id of a record that came from the spool
-        self._pending: deque[Record] = deque()  # read from the spool, not yet sent
+        self._pending: deque[Record] = deque()  # read from the spool, or given up by a producer, and not yet sent
+        self._refused_now: list[Record] = []  # by Kafka, in this round, and to be sent again
         self._topic_retry_at = 0.0
-        self._said_at: dict[str, float] = {}
+        self._spool_retry_at = 0.0
+        self._lost_said = 0
+        self._log = JobLog()
         self._is_spooling = False  # events wait on disk, and that has been said
         self._spool = Spool(settings.spool_dir, settings.spool_bytes)
         self.lost = 0
@@ -89,6 +95,7 @@ class Outbox:
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
         in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
+        in_memory += len(self._refused_now)
         return in_memory + (0 if self._spool.is_empty else 1)
 
     def flush(self, timeout_s: float | None = None) -> int:
@@ -111,9 +118,12 @@ class Outbox:
             left = self.flush(timeout_s)
             self._closing = True
             self._wake.put(None)
-            thread.join(LEAVE_S)
-            if thread.is_alive():
-                return left
+            deadline = time.monotonic() + LEAVE_S
+            while not self._has_left and thread.is_alive():
+                if time.monotonic() > deadline:
+                    return left
+                time.sleep(YIELD_S)
+            thread.join(DESTROY_S)
         with self._start_lock:
             self._thread = None  # before the last look at the buffer: a `put` after the look starts another
             self._closing = False
@@ -129,6 +139,7 @@ class Outbox:
         with self._start_lock:
             if self._thread is not None:
                 return
+            self._has_left = False
             self._thread = threading.Thread(target=self._run, name="headway-sender", daemon=True)
             try:
                 if process_end.is_over():
@@ -146,14 +157,14 @@ class Outbox:
         try:
             self._spool.adopt()
         except OSError as error:
-            self._say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
+            self._log.say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
         pause_s = PAUSE_S
         while not self._closing:
             try:
                 busy = self._round()
             except Exception as error:  # noqa: BLE001
                 # Whatever it was, the pipeline must not notice, and the records taken are still in `_taken`.
-                self._say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
+                self._log.say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
                 busy = False
             if busy:
                 time.sleep(0 if self._buffered_bytes > self._spare_bytes else YIELD_S)  # callers yield if we are behind
@@ -161,7 +172,11 @@ class Outbox:
             pause_s = PAUSE_S if self._unacknowledged else min(2 * pause_s, IDLE_S)
             with contextlib.suppress(Empty):
                 self._wake.get(timeout=pause_s)
+        sender = self._sender
         self._leave_to_spool()
+        self._has_left = True
+        if sender is not None:
+            sender.destroy()
 
     def _round(self) -> bool:
         """Steps 1 to 4 once; whether there is more that can be done at once."""
@@ -171,15 +186,11 @@ class Outbox:
         straight = self._spool.is_read and not self._pending and self._has_room()
         self._take(TAKE_AT_MOST if straight else SPOOL_AT_MOST)
         if self._taken:
-            topics = self._topics(self._taken) if straight else TopicState.FAILED
-            if topics is TopicState.READY:
-                self._send(self._taken)
-            elif topics is TopicState.FAILED:
-                self._to_spool(self._taken)
-            if topics is not TopicState.PENDING:
-                self._taken = []
+            self._forward(straight=straight)
         has_drained = self._drain()
         self._sender.poll(0)
+        if self._refused_now:
+            self._keep_refused()
         if self._is_spooling and self._spool.is_empty:
             self._is_spooling = False
             logger.info("Kafka has all that waited on disk", extra={"action": "spool_drained"})
@@ -189,20 +200,20 @@ class Outbox:
         """A first producer, or one in place of one that failed for good: what that had not delivered is sent again."""
         if self._sender is not None:
             self._sender.purge()
-            given_up = list(self._unacknowledged.values())
-            self._pending.extendleft(record for record in reversed(given_up) if record.event_id in self._segment_of)
-            self._taken[:0] = [record for record in given_up if record.event_id not in self._segment_of]
+            self._sender.destroy()
+            self._pending.extendleft(reversed(self._unacknowledged.values()))  # older than all that waits elsewhere
             self._unacknowledged.clear()
             self._unacknowledged_bytes = 0
         self._sender = KafkaSender(self._settings)
         self._is_broken = False
 
     def _take(self, most: int) -> None:
-        """Take records until there are so many, or too many bytes."""
+        """Take records until there are so many, or too many bytes; there are some already if they could go nowhere."""
         some = [self._buffer[number] for number in range(min(most - len(self._taken), len(self._buffer)))]
+        room = TAKE_AT_MOST_BYTES - sum(record.size for record in self._taken)
         sizes = list(itertools.accumulate(record.size for record in some))
-        if sizes and sizes[-1] > TAKE_AT_MOST_BYTES:
-            del some[bisect.bisect(sizes, TAKE_AT_MOST_BYTES) + 1 :]
+        if sizes and sizes[-1] > room:
+            del some[bisect.bisect(sizes, room) + 1 :]
         if some:
             self._buffered_bytes -= sizes[len(some) - 1]
             self._taken += some  # before they leave the buffer: `waiting` must never miss one
@@ -211,10 +222,18 @@ class Outbox:
         if not self._buffer:
             self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
+    def _forward(self, *, straight: bool) -> None:
+        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits, as long as the buffer has room."""
+        topics = self._topics(self._taken) if straight else TopicState.FAILED
+        if topics is TopicState.READY:
+            self._send(self._taken)
+            self._taken = []
+        elif topics is TopicState.FAILED or self._buffered_bytes > self._settings.buffer_bytes // 4:
+            self._taken = self._taken[self._to_spool(self._taken) :]
+
     def _has_room(self) -> bool:
-        return (
-            len(self._unacknowledged) + SPOOL_AT_MOST <= MOST_UNACKNOWLEDGED
-            and self._unacknowledged_bytes < MOST_UNACKNOWLEDGED_BYTES
+        return len(self._unacknowledged) + SPOOL_AT_MOST <= MOST_UNACKNOWLEDGED and self._unacknowledged_bytes <= min(
+            MOST_UNACKNOWLEDGED_BYTES, self._settings.buffer_bytes
         )
 
     def _topics(self, records: list[Record]) -> TopicState:
@@ -225,7 +244,7 @@ class Outbox:
         for batch_id in {record.batch_id for record in records}:
             state = self._sender.ensure_batch_topic(self._settings.names.of_batch(batch_id))
             if state is TopicState.FAILED:
-                self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+                self._topic_retry_at = time.monotonic() + RETRY_S
             if state is not TopicState.READY:
                 return state
         return TopicState.READY
@@ -244,6 +263,8 @@ class Outbox:
     def _drain(self) -> bool:
         """Send some of what waits on disk; whether there was something that could be sent."""
         if not self._pending and not self._unacknowledged and (segment := self._spool.read_segment()) is not None:
+            if segment.missing:
+                self._lose(segment.missing, "they were in the spool, and are not there any more")
             self._segment_of.update((record.event_id, segment) for record in segment.records)
             self._pending.extend(segment.records)
         if not self._pending or not self._has_room():
@@ -256,23 +277,44 @@ class Outbox:
             self._pending.popleft()
         return True
 
-    def _to_spool(self, records: list[Record]) -> None:
-        reason = self._sender.problem if self._sender is not None else ""
+    def _to_spool(self, records: list[Record]) -> int:
+        """Write what the spool takes, from the first on; how many."""
+        if time.monotonic() < self._spool_retry_at:
+            return 0
         try:
             unfit = self._spool.append(records)
         except OSError as error:
-            self._lose(len(records), f"Kafka does not take them, and the spool cannot be written: {error}")
-            return
+            self._spool_retry_at = time.monotonic() + RETRY_S
+            self._say_stuck(f"the spool cannot be written: {error}")
+            return 0
         if unfit:
-            self._lose(unfit, f"Kafka does not take them, and the spool is full ({self._settings.spool_bytes} bytes)")
-        if not self._is_spooling:
-            self._is_spooling = True
-            self._say(
-                logging.WARNING,
-                "spooling",
-                f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
-                f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
-            )
+            self._say_stuck(f"the spool is full ({self._settings.spool_bytes} bytes)")
+        if unfit < len(records):
+            self._say_spooling()
+        return len(records) - unfit
+
+    def _say_stuck(self, reason: str) -> None:
+        then = f"they wait in memory, and past {self._settings.buffer_bytes} bytes are lost"
+        sentence = f"Kafka at {self._settings.bootstrap} does not take events, and {reason}; {then}"
+        self._log.say(logging.WARNING, "spool_refuses", sentence)
+
+    def _say_spooling(self) -> None:
+        if self._is_spooling:
+            return
+        self._is_spooling = True
+        reason = self._sender.problem if self._sender is not None else ""
+        self._log.say(
+            logging.WARNING,
+            "spooling",
+            f"Kafka at {self._settings.bootstrap} does not take events as fast as they come; until it does they "
+            f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
+        )
+
+    def _keep_refused(self) -> None:
+        """All that this round's answers refused, with one write to disk: a deleted topic refuses thousands."""
+        refused, self._refused_now = self._refused_now, []
+        kept = self._to_spool(refused)
+        self._pending.extendleft(reversed(refused[kept:]))
 
     def _delivered(self, number: int, error: KafkaError | None, _message: Message | None) -> None:
         """What became of a record: Kafka has it, or will not take it."""
@@ -283,7 +325,7 @@ class Outbox:
             del self._unacknowledged[number]
             self._unacknowledged_bytes -= record.size
             if self._segment_of and (segment := self._segment_of.pop(record.event_id, None)) is not None:
-                segment.arrived()
+                segment.arrived(record)
 
     def _is_kept(self, record: Record, error: KafkaError) -> bool:
         """Whether a record that Kafka will not take stays ours to send: else it is lost, or in the spool."""
@@ -295,11 +337,11 @@ class Outbox:
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
             return False
-        self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
+        self._log.say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
         if self._sender is not None:
             self._sender.forget_topic(record.topic)
-        self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
-        self._to_spool([record])
+        self._topic_retry_at = time.monotonic() + RETRY_S
+        self._refused_now.append(record)
         return False
 
     def _leave_to_spool(self) -> None:
@@ -309,40 +351,51 @@ class Outbox:
         """
         if self._sender is not None:
             self._sender.purge()
-        left = [record for record in self._unacknowledged.values() if record.event_id not in self._segment_of]
-        left += self._taken
+        oldest = [*self._unacknowledged.values(), *self._refused_now, *self._pending]
+        oldest = [record for record in oldest if record.event_id not in self._segment_of]
+        newest = self._taken
         while self._buffer:
-            left.append(self._buffer.popleft())
-        if left:
-            self._is_spooling = True
-            self._to_spool(left)
+            newest.append(self._buffer.popleft())
+        if kept := self._leave(oldest, self._spool.prepend) + self._leave(newest, self._spool.append):
             logger.warning(
                 "Kafka did not take every event in time; %d wait in %s for the next process",
-                len(left),
+                kept,
                 self._settings.spool_dir,
-                extra={"action": "left_to_spool", "events": len(left), "directory": str(self._settings.spool_dir)},
+                extra={"action": "left_to_spool", "events": kept, "directory": str(self._settings.spool_dir)},
             )
+        if self.lost != self._lost_said:
+            logger.error("%d events were lost in all", self.lost, extra={"action": "events_lost", "lost": self.lost})
         self._spool.close()
         self._forget()
+
+    def _leave(self, records: list[Record], write: Callable[[list[Record]], int]) -> int:
+        """Write them to disk, and count as lost what it does not take; how many it took."""
+        if not records:
+            return 0
+        try:
+            unfit = write(records)
+        except OSError as error:
+            unfit = len(records)
+            reason = f"the spool cannot be written: {error}"
+        else:
+            reason = f"the spool is full ({self._settings.spool_bytes} bytes)"
+        if unfit:
+            self._lose(unfit, f"Kafka does not take them, and {reason}")
+        return len(records) - unfit
 
     def _forget(self) -> None:
         """Be as new: a later `put` adopts what was left on disk like anybody else."""
         self._sender = None
         self._is_broken = self._is_spooling = False
-        self._taken = []
+        self._taken, self._refused_now = [], []
         self._pending.clear()
         self._unacknowledged.clear()
+        self._spool_retry_at = 0.0
         self._unacknowledged_bytes = self._buffered_bytes = 0
         self._segment_of.clear()
         self._spool = Spool(self._settings.spool_dir, self._settings.spool_bytes)
 
     def _lose(self, records: int, reason: str) -> None:
         self.lost += records
-        self._say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}")
-
-    def _say(self, level: int, action: str, sentence: str, error: Exception | None = None) -> None:
-        """Log, but not the same action again and again."""
-        now = time.monotonic()
-        if now - self._said_at.get(action, -SAY_EVERY_S) >= SAY_EVERY_S:
-            self._said_at[action] = now
-            logger.log(level, sentence, extra={"action": action, "lost": self.lost}, exc_info=error)
+        if self._log.say(logging.ERROR, "events_lost", f"{self.lost} events were lost so far: {reason}"):
+            self._lost_said = self.lost

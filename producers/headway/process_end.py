@@ -45,6 +45,7 @@ class Forking(Protocol):
 _running: Final[set[Ending]] = set()  # strongly: a logger can be gone while its events are still on their way
 _loggers: Final[weakref.WeakSet[Forking]] = weakref.WeakSet()
 _parents: Final[list[Ending]] = []  # kept in a forked child: destroying a producer without its threads would hang
+_held: Final = threading.local()  # mask: of the thread that forks, as it was before
 _is_over = False
 _sigterm_taken = False
 _sigterm_at = -math.inf  # when our handler last began
@@ -84,6 +85,15 @@ def _at_exit() -> None:
     _close_all()
 
 
+def _hold_sigterm() -> None:
+    """Before a fork: a child must not be told to end while it still has what is the parent's."""
+    _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _take_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+
+
 def _after_fork_in_child() -> None:
     signals.forget_after_fork()
     for outbox in list(_running):
@@ -92,6 +102,9 @@ def _after_fork_in_child() -> None:
     _running.clear()
     for logger in list(_loggers):
         logger.begin_anew()
+    if _sigterm_taken:
+        _take_sigterm()  # also in children that never log: the handler is theirs, too
+    _take_signals()
 
 
 def _finalize_with_multiprocessing(_: object = None) -> None:
@@ -132,6 +145,6 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
 
 # At import, so that handlers which the program registers later, and which may log, run before these.
 atexit.register(_at_exit)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_hold_sigterm, after_in_parent=_take_signals, after_in_child=_after_fork_in_child)
 util.register_after_fork(_loggers, _finalize_with_multiprocessing)
 _finalize_with_multiprocessing()

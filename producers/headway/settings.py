@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool_dir: Path = msgspec.field(default_factory=lambda: _state_directory() / "headway" / "spool")
     """HEADWAY_SPOOL_DIR: where events wait while Kafka is away; best a local disk that outlives the worker."""
     spool_bytes: int = 1024 * 1024 * 1024
-    """HEADWAY_SPOOL_BYTES: the most that the spool may hold; past it new events are lost, and counted. 0: no spool."""
+    """HEADWAY_SPOOL_BYTES: the most that a process may keep there; past it events wait in memory. 0: no spool."""
     close_timeout_s: float = 10.0
     """HEADWAY_CLOSE_TIMEOUT_S: how long the end of the process waits for Kafka before it leaves events to the spool."""
     disabled: bool = False

@@ -7,10 +7,14 @@ their next task, so that with any handler in Python it would now and then wait f
 
 The interpreter writes each signal's number to the wakeup descriptor at once. A thread reads it there and, if the
 handler has not begun soon after, sends the signal to the main thread again, which interrupts the wait.
+
+A forked child shares the descriptor until it lets go of it, and a signal that it gets meanwhile would be taken for one
+to the parent: whoever uses this holds the signal back from the child until `forget_after_fork` (see `process_end`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -45,6 +49,7 @@ def repeat_unless_begun(number: signal.Signals, begun_since: Callable[[float], b
     others = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     if others != -1:
         signal.set_wakeup_fd(others)
+        _hand_on(reading, others)
         _close_pipe()
         return
     try:
@@ -64,6 +69,13 @@ def forget_after_fork() -> None:
     if current not in {-1, _pipe[1]}:
         signal.set_wakeup_fd(current)
     _close_pipe()
+
+
+def _hand_on(reading: int, others: int) -> None:
+    """What came for the others while the descriptor was ours, they would never hear of."""
+    os.set_blocking(reading, False)
+    with contextlib.suppress(BlockingIOError):
+        os.write(others, os.read(reading, 64))
 
 
 def _close_pipe() -> None:

@@ -1,10 +1,12 @@
 """Events on disk while Kafka is away: in order, bounded, and found again by the next process.
 
 A process writes into a directory of its own, which it holds locked; a directory that nobody holds was left by a
-process that is gone, and whoever finds it first sends what is in it. A directory holds numbered segments; a segment
-is a sequence of frames, each `length, CRC-32, payload`. A frame that a crash tore ends its segment: what came before
-it is whole. A segment is removed when Kafka has everything in it, so that after a crash some events can be sent twice
-(they keep their ids, and count once), none not at all.
+process that is gone, and whoever finds it first sends what is in it; directories are named by the time at which they
+were begun, and the oldest comes first. A directory holds numbered segments; a segment is a sequence of frames, each
+`length, CRC-32, payload`. A frame that a crash tore ends its segment: what came before it is whole. A segment is
+removed when Kafka has everything in it, so that after a crash some events can be sent twice (they keep their ids, and
+count once), none not at all. Only a `stage_start` that comes twice would count, as a second run: that one has arrived
+is noted beside its segment.
 
 Not thread-safe: only the sender uses it.
 """
@@ -17,6 +19,7 @@ import logging
 import os
 import shutil
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+from headway_events import StageStart
 
 from headway.record import Record
 
@@ -33,6 +37,7 @@ SEGMENT_BYTES: Final = 8 * 1024 * 1024  # arbitrary: small enough to free disk s
 RECORDS_AT_A_TIME: Final = 250  # encoded: less than a millisecond
 FRAME: Final = struct.Struct("<II")  # payload length, CRC-32 of the payload
 LOCK_FILE: Final = "lock"
+START: Final = StageStart.__struct_config__.tag
 MOST_TRIES: Final = 3  # another process may take a directory for abandoned between its making and its locking
 
 _encoder = msgspec.msgpack.Encoder()
@@ -42,28 +47,44 @@ _decoder = msgspec.msgpack.Decoder(Record)
 class Segment:
     """One file of records that is being sent: removed once all of them have arrived."""
 
-    def __init__(self, path: Path, unfinished: set[Path]) -> None:
+    def __init__(self, path: Path, unfinished: dict[Path, int]) -> None:
+        """Read the file.
+
+        Args:
+            path: the file.
+            unfinished: how many records at least were written to each file that Kafka does not have whole.
+        """
+        self.missing = 0
+        """Records that were written and cannot be read: the file has gone, or is damaged. Of others' files, a guess."""
         self.records: list[Record] = []
         self._path = path
         self._unfinished = unfinished
         self._arrived = 0
+        self._notes = path.with_suffix(".arrived")
+        try:
+            self.records = list(_frames(path.read_bytes(), path))
+            arrived = self._notes.read_text().split() if self._notes.exists() else []
+        except OSError as error:
+            logger.error("A spool segment cannot be read: %s", error, extra={"action": "spool_gone", "path": str(path)})
+            self.missing = max(1, self._unfinished.pop(path))  # and leave the file, if there is one, to people
+        else:
+            self.missing = max(0, self._unfinished[path] - len(self.records))
+            self.records = [record for record in self.records if record.event_id not in arrived]
+            self._remove_if_done()
 
-    def load(self) -> int:
-        """Read the file; its bytes."""
-        data = self._path.read_bytes()
-        self.records = list(_frames(data, self._path))
-        self._remove_if_done()
-        return len(data)
-
-    def arrived(self) -> None:
-        """One more of its records is in Kafka."""
+    def arrived(self, record: Record) -> None:
+        """One of its records is in Kafka."""
         self._arrived += 1
+        if record.event_type == START:
+            with contextlib.suppress(OSError), self._notes.open("a") as notes:
+                notes.write(f"{record.event_id}\n")
         self._remove_if_done()
 
     def _remove_if_done(self) -> None:
         if self._arrived == len(self.records):
+            self._unfinished.pop(self._path)
             self._path.unlink(missing_ok=True)
-            self._unfinished.discard(self._path)
+            self._notes.unlink(missing_ok=True)
 
 
 class Spool:
@@ -79,7 +100,8 @@ class Spool:
         self._writing: IO[bytes] | None = None
         self._written = 0  # segments begun in the own directory
         self._waiting: list[Path] = []  # segments to be read, oldest first; the last may be the one being written
-        self._unfinished: set[Path] = set()  # segments that have records Kafka does not have
+        self._unfinished: dict[Path, int] = {}  # segments with records Kafka does not have: how many were written
+        self._sizes: dict[Path, int] = {}  # bytes of the segments to be read
 
     @property
     def is_read(self) -> bool:
@@ -113,9 +135,10 @@ class Spool:
                 extra={"action": "spool_adopted", "directory": str(directory), "segments": len(segments)},
             )
             self._locks.append(lock)
-            self._bytes += sum(segment.stat().st_size for segment in segments)
-            self._unfinished.update(segments)
-            self._waiting[:0] = segments
+            for segment in segments:
+                self._unfinished[segment] = 0  # the process that knew is gone
+                self._add_bytes(segment, segment.stat().st_size)
+            self._waiting += segments
 
     def append(self, records: list[Record]) -> int:
         """Write records after all that is there; the number that did not fit within the bound.
@@ -123,18 +146,39 @@ class Spool:
         Raises:
             OSError: the disk refused; nothing of `records` is in the spool.
         """
+        return self._append(records, self._max_bytes - self._bytes)
+
+    def prepend(self, records: list[Record]) -> int:
+        """Write records before all that is still to be read, whatever the bound: the oldest must not be what is lost.
+
+        Returns:
+            The number that did not fit, as of `append`: none if there is anything to be read.
+
+        Raises:
+            OSError: the disk refused; nothing of `records` is in the spool.
+        """
+        if not self._waiting:
+            return self.append(records)
+        first = self._waiting[0]
+        self._begin_segment(first.with_name(f"{first.stem}-before{first.suffix}"), 0)
+        try:
+            return self._append(records, sys.maxsize)
+        finally:
+            self._end_segment()
+
+    def _append(self, records: list[Record], room: int) -> int:
         frames = bytearray()
         fitted = 0
         for number, record in enumerate(records, 1):
             if number % RECORDS_AT_A_TIME == 0:
                 time.sleep(0)  # for the pipeline's threads, which have no other way to the interpreter
             payload = _encoder.encode(record)
-            if self._bytes + len(frames) + FRAME.size + len(payload) > self._max_bytes:
+            if len(frames) + FRAME.size + len(payload) > room:
                 break
             frames += FRAME.pack(len(payload), zlib.crc32(payload)) + payload
             fitted += 1
         if frames:
-            self._write(frames)
+            self._unfinished[self._write(frames)] += fitted
         return len(records) - fitted
 
     def read_segment(self) -> Segment | None:
@@ -142,18 +186,14 @@ class Spool:
         if not self._waiting:
             return None
         path = self._waiting.pop(0)
-        if self._writing is not None and not self._waiting:
-            self._writing.close()  # the segment being written is the one now read: the next append begins another
-            self._writing = None
-        segment = Segment(path, self._unfinished)
-        self._bytes -= segment.load()
-        return segment
+        if not self._waiting:
+            self._end_segment()  # the segment being written is the one now read: the next append begins another
+        self._bytes -= self._sizes.pop(path)
+        return Segment(path, self._unfinished)
 
     def close(self) -> None:
         """Give up the locks; remove the directories that are empty."""
-        if self._writing is not None:
-            self._writing.close()
-            self._writing = None
+        self._end_segment()
         for lock in self._locks:
             directory = Path(lock.name).parent
             if not any(directory.glob("*.spool")):
@@ -163,45 +203,61 @@ class Spool:
 
     def abandon(self) -> None:
         """In a forked child: close the inherited files, so that the locks end with the parent."""
-        if self._writing is not None:
-            self._writing.close()
+        self._end_segment()
         for lock in self._locks:
             lock.close()
 
-    def _write(self, frames: bytearray) -> None:
-        if self._writing is None or self._writing.tell() >= SEGMENT_BYTES:
-            self._begin_segment()
-        assert self._writing is not None
-        begin = self._writing.tell()
+    def _write(self, frames: bytearray) -> Path:
+        """Write at the end of the current segment; its path."""
+        writing = self._writing
+        if writing is None or writing.tell() >= SEGMENT_BYTES or not os.fstat(writing.fileno()).st_nlink:
+            writing = self._begin_next_segment()
+        begin = writing.tell()
         try:
             unwritten = memoryview(frames)
             while unwritten:  # a disk that is nearly full takes a part, and refuses the rest at the next try
-                unwritten = unwritten[self._writing.write(unwritten) :]
-            os.fsync(self._writing.fileno())
+                unwritten = unwritten[writing.write(unwritten) :]
+            os.fsync(writing.fileno())
         except OSError:
-            with contextlib.suppress(OSError):
-                self._writing.truncate(begin)
-            self._writing.close()  # if the torn frame is still there, nothing must come behind it
-            self._writing = None
+            try:
+                writing.truncate(begin)
+                writing.seek(begin)
+            except OSError:
+                self._end_segment()  # the torn frame is still there: nothing must come behind it
             raise
-        self._bytes += len(frames)
+        path = Path(writing.name)
+        self._add_bytes(path, len(frames))
+        return path
 
-    def _begin_segment(self) -> None:
-        if self._own is None:
+    def _add_bytes(self, segment: Path, count: int) -> None:
+        self._sizes[segment] = self._sizes.get(segment, 0) + count
+        self._bytes += count
+
+    def _begin_next_segment(self) -> IO[bytes]:
+        if self._own is None or not self._own.is_dir():  # at first, or somebody has removed it
             self._own = self._make_own()
-        path = self._own / f"{self._written:08d}.spool"
+        writing = self._begin_segment(self._own / f"{self._written:08d}.spool", len(self._waiting))
+        self._written += 1
+        return writing
+
+    def _begin_segment(self, path: Path, place: int) -> IO[bytes]:
         writing = path.open("ab", buffering=0)
+        self._end_segment()
+        self._writing = writing
+        self._unfinished[path] = 0
+        self._sizes[path] = 0
+        self._waiting.insert(place, path)
+        return writing
+
+    def _end_segment(self) -> None:
         if self._writing is not None:
             self._writing.close()
-        self._writing = writing
-        self._written += 1
-        self._unfinished.add(path)
-        self._waiting.append(path)
+            self._writing = None
 
     def _make_own(self) -> Path:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for _ in range(MOST_TRIES):
-            own = self._root / f"{os.getpid()}-{os.urandom(4).hex()}"
+            own = self._root / f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}"
             own.mkdir(mode=0o700)
             if (lock := _try_lock(own)) is not None:
                 self._locks.append(lock)
@@ -230,7 +286,10 @@ def _frames(data: bytes, path: Path) -> Iterator[Record]:
         payload = data[position + FRAME.size : position + FRAME.size + length]
         if not length or len(payload) < length or zlib.crc32(payload) != checksum:  # zeros, after a power cut, match
             break
-        yield _decoder.decode(payload)
+        try:
+            yield _decoder.decode(payload)
+        except msgspec.DecodeError:  # whole, but written by a version that has nothing in common with this one
+            break
         position += FRAME.size + length
     if position < len(data):
         logger.warning(

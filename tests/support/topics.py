@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata
 from headway_events import Announcement, Event, TopicNames, encode, encode_announcement, key, registry_key
 from headway_events.topics import BATCH_TOPIC_CONFIG
@@ -117,10 +117,15 @@ class Topics:
         """Every record of a topic, as soon as there are `at_least` so many; fails when they do not come."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
-            found = self._read_once([(topic, partition) for partition in range(partitions)])
-            records = [record for of_partition in found.values() for record in of_partition]
-            if len(records) >= at_least:
-                return records
+            records: list[Record] = []
+            try:
+                found = self._read_once([(topic, partition) for partition in range(partitions)])
+                records = [record for of_partition in found.values() for record in of_partition]
+                if len(records) >= at_least:
+                    return records
+            except KafkaException as error:  # a topic made a moment ago has no leader yet
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                    raise
             if time.monotonic() > deadline:
                 raise AssertionError(f"Expected at least {at_least} records in {topic}, found {len(records)}")
             time.sleep(0.1)

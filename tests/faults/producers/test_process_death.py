@@ -55,6 +55,95 @@ if __name__ == "__main__":
 """
 
 
+PREFORK = """
+import os, signal, sys, time
+from headway import EventLogger
+
+batch_id = int(sys.argv[1])
+EventLogger.stage_start(batch_id, "denoise")
+
+def work(worker):
+    def stop(*_):
+        nonlocal stopped
+        stopped = True
+
+    stopped = False
+    if worker % 2:
+        signal.signal(signal.SIGTERM, stop)
+    for number in range(500):
+        EventLogger.file_complete(batch_id, "denoise", f"{worker} {number}")
+    os.write(writing, b".")
+    while not stopped:
+        time.sleep(0.01)
+
+reading, writing = os.pipe()
+children = []
+for worker in range(4):
+    if not (child := os.fork()):
+        work(worker)
+        sys.exit(0)
+    children.append(child)
+    os.read(reading, 1)
+for child in children:
+    os.kill(child, signal.SIGTERM)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+"""As servers do that fork their workers: the parent has used the logger, and ends them by SIGTERM."""
+
+ASYNCIO = """
+import asyncio, os, signal, sys, time
+from headway import EventLogger
+
+batch_id = int(sys.argv[1])
+
+async def main():
+    stop = asyncio.Event()
+    {install}
+    for number in range(1000):
+        EventLogger.file_complete(batch_id, "denoise", str(number))
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(stop.wait(), 20)
+    EventLogger.file_complete(batch_id, "denoise", "stopped")
+
+{before}
+asyncio.run(main())
+"""
+
+AMID_A_CALL = """
+import os, signal, sys, threading, time
+from headway import EventLogger
+
+batch_id = int(sys.argv[1])
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+number = 0
+while True:
+    EventLogger.file_complete(batch_id, "denoise", str(number))
+    number += 1
+    if number % 50 == 0:
+        time.sleep(0.001)
+"""
+
+DAEMONS = """
+import sys, threading, time
+from headway import EventLogger
+
+batch_id = int(sys.argv[1])
+
+def work(worker):
+    for number in range(100_000):
+        EventLogger.file_complete(batch_id, "denoise", f"{worker} {number}")
+        time.sleep(0.0005)
+
+EventLogger.stage_start(batch_id, "denoise")
+EventLogger.flush(20)  # the topic has been made
+for worker in range(3):
+    threading.Thread(target=work, args=(worker,), daemon=True).start()
+time.sleep(0.3)
+"""
+
+
 UNHEEDED = """
 import os, signal, sys, threading, time
 from headway import EventLogger
@@ -78,6 +167,27 @@ if child:
     time.sleep(0.5)
     print("the parent goes on")
     sys.exit(os.waitstatus_to_exitcode(status) + signal.SIGTERM)
+"""
+
+
+STILLBORN = """
+import multiprocessing, time
+from headway import EventLogger
+
+def work():
+    time.sleep(60)
+
+if __name__ == "__main__":
+    EventLogger.stage_start(1, "denoise")
+    ballast = bytearray(200_000_000)  # whose pages make forks slow, as in a process that has loaded a model
+    for _ in range(60):
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.terminate()
+        child.join(20)
+        assert child.exitcode == -15, child.exitcode
+    time.sleep(0.3)
+    print("the parent goes on")
 """
 
 
@@ -164,6 +274,82 @@ def test_a_sigterm_that_comes_just_as_the_main_thread_begins_to_wait_is_heeded(
     )
     assert (done.returncode, done.stdout) == (code, output), done.stderr
     assert _files(topics, batch_id, 1) == ["a"]
+
+
+def _run(code: str, environment: dict[str, str], batch_id: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, str(batch_id)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_what_the_children_of_a_server_log_arrives_when_it_ends_them(
+    environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    done = _run(PREFORK, environment, batch_id)
+    assert done.stdout == f"[{-signal.SIGTERM}, 0, {-signal.SIGTERM}, 0]\n", done.stderr
+    found = _files(topics, batch_id, 2_000)
+    assert len(found) == 2_000
+    for worker in range(4):
+        of_worker = [name for name in found if name.startswith(f"{worker} ")]
+        assert of_worker == [f"{worker} {number}" for number in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("before", "install"),
+    [
+        (
+            'EventLogger.stage_start(batch_id, "denoise")',
+            "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)",
+        ),
+        ("", "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)"),
+        (
+            'EventLogger.stage_start(batch_id, "denoise")',
+            "signal.signal(signal.SIGTERM, lambda *_: asyncio.get_running_loop().call_soon_threadsafe(stop.set))",
+        ),
+    ],
+    ids=["the loop's handler after the logger", "the loop's handler before the logger", "its own after the logger"],
+)
+def test_an_asyncio_program_ends_by_its_own_handler_and_its_events_arrive(
+    before: str, install: str, environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    code = ASYNCIO.replace("{before}", before).replace("{install}", install)
+    done = _run(code, environment, batch_id)
+    assert done.returncode == 0, done.stderr
+    assert _files(topics, batch_id, 1_001) == [*map(str, range(1_000)), "stopped"]
+
+
+def test_a_sigterm_amid_calls_ends_the_process_and_what_was_logged_until_then_arrives(
+    environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    done = _run(AMID_A_CALL, environment, batch_id)
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    found = _files(topics, batch_id, 100)
+    assert found == [str(number) for number in range(len(found))]
+
+
+def test_threads_that_log_while_the_interpreter_ends_neither_crash_it_nor_lose_what_came_before(
+    environment: dict[str, str], topics: Topics, batch_id: int
+) -> None:
+    done = _run(DAEMONS, {**environment, "HEADWAY_CLOSE_TIMEOUT_S": "1"}, batch_id)
+    assert done.returncode == 0, done.stderr
+    found = _files(topics, batch_id, 3)
+    for worker in range(3):
+        of_worker = [name for name in found if name.startswith(f"{worker} ")]
+        assert len(of_worker) > 50
+        assert of_worker == [f"{worker} {number}" for number in range(len(of_worker))]
+
+
+def test_children_ended_as_soon_as_they_are_forked_do_not_take_their_parent_with_them(tmp_path: Path) -> None:
+    environment = {
+        "HEADWAY_KAFKA_BOOTSTRAP": NO_KAFKA,
+        "HEADWAY_SPOOL_DIR": str(tmp_path / "spool"),
+        "HEADWAY_CLOSE_TIMEOUT_S": "0.1",
+    }
+    script = tmp_path / "pipeline.py"
+    script.write_text(STILLBORN)
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "the parent goes on\n"), done.stderr
 
 
 def test_a_handler_at_exit_that_logs_after_ours_ran_leaves_its_event_to_the_next_process(

@@ -226,6 +226,8 @@ def _pipeline(end: str, batch_id: int, environment: dict[str, str], spool: Path)
         pytest.param("", 0, id="falls off the end"),
         pytest.param("raise SystemExit(3)", 3, id="exits"),
         pytest.param("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", -signal.SIGTERM, id="SIGTERM"),
+        pytest.param("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", -signal.SIGINT, id="Ctrl-C"),
+        pytest.param("raise RuntimeError", 1, id="an exception"),
     ],
 )
 def test_the_end_of_the_process_flushes(
@@ -298,26 +300,6 @@ def test_without_kafka_the_pipeline_ends_in_time_and_the_next_process_sends_its_
     assert sorted(found) == sorted([*map(str, range(1000)), "next"])
     assert [name for name in found if name != "next"] == [str(number) for number in range(1000)]
     assert not list(spool.glob("*/*.spool"))
-
-
-def test_an_outage_in_the_middle_loses_nothing_and_keeps_the_order(
-    own_kafka: KafkaBroker, names: TopicNames, batch_id: int, tmp_path: Path
-) -> None:
-    with EventLogger(bootstrap=own_kafka.bootstrap, names=names, spool_dir=tmp_path) as event_logger:
-        count = 0
-        for stopped in (False, True, False):
-            if stopped:
-                own_kafka.kill()
-            elif count:
-                own_kafka.start()
-            for _ in range(40_000):
-                event_logger.file_complete(batch_id, "denoise", str(count))
-                count += 1
-            time.sleep(0.5)
-        own_kafka.wait(START_TIMEOUT_S)
-        assert event_logger.flush(60) == 0
-        assert event_logger.lost == 0
-    assert _names(Topics(own_kafka.bootstrap, names), batch_id, count) == [str(number) for number in range(count)]
 
 
 def test_a_full_spool_loses_what_does_not_fit_and_counts_it(batch_id: int, tmp_path: Path) -> None:

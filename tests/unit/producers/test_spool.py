@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from headway.record import Record
 from headway.spool import SEGMENT_BYTES, Spool
@@ -23,8 +26,8 @@ def _read(spool: Spool) -> list[str]:
     ids = []
     while (segment := spool.read_segment()) is not None:
         ids += [record.event_id for record in segment.records]
-        for _ in segment.records:
-            segment.arrived()
+        for record in segment.records:
+            segment.arrived(record)
     return ids
 
 
@@ -68,11 +71,11 @@ def test_records_come_back_in_order_and_their_file_goes_when_all_have_arrived(sp
     segment = spool.read_segment()
     assert segment is not None
     assert [record.event_id for record in segment.records] == _ids(3)
-    segment.arrived()
-    segment.arrived()
+    for record in segment.records[:2]:
+        segment.arrived(record)
     assert not spool.is_empty
     assert list(tmp_path.glob("*/*.spool"))
-    segment.arrived()
+    segment.arrived(segment.records[2])
     assert spool.is_empty
     assert not list(tmp_path.glob("*/*.spool"))
 
@@ -104,6 +107,68 @@ def test_two_processes_never_take_the_same_records(abandoned: Path, make_spool: 
     first.adopt()
     second.adopt()
     assert (_read(second), _read(first)) == ([], _ids(3))
+
+
+def test_the_start_of_a_run_that_has_arrived_is_not_sent_again_after_a_crash(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, BOUND)
+    spool.append([msgspec.structs.replace(_record(0), event_type="stage_start"), _record(1), _record(2)])
+    segment = spool.read_segment()
+    assert segment is not None
+    for record in segment.records[:2]:
+        segment.arrived(record)
+    spool.abandon()
+    assert _adopted(tmp_path) == ["id-1", "id-2"]
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_processes_left_comes_back_oldest_first(make_spool: Callable[[], Spool], tmp_path: Path) -> None:
+    for number in range(5):
+        spool = Spool(tmp_path, BOUND)
+        spool.append([_record(number)])
+        spool.abandon()
+    assert _adopted(tmp_path) == _ids(5)
+
+
+def test_what_is_older_than_all_that_waits_is_put_before_it(make_spool: Callable[[], Spool], tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000)
+    for number in (0, 3):
+        spool.append([_record(number)])
+        if not number:
+            assert spool.read_segment() is not None  # read, and not arrived: it stays the oldest
+    assert spool.prepend([_record(1, 600), _record(2, 600)]) == 0, "the bound is for what is newer"
+    assert spool.append([_record(4, 600)]) == 1
+    spool.abandon()
+    assert _adopted(tmp_path) == _ids(4)
+
+
+def test_a_disk_that_refuses_in_the_middle_of_a_write_leaves_nothing_of_it_and_later_takes_more(
+    spool: Spool, tmp_path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    spool.append([_record(0)])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        for _ in range(3):
+            with pytest.raises(OSError, match="too large"):
+                spool.append([_record(1, 2_000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    spool.append([_record(1, 2_000)])
+    assert len(list(tmp_path.glob("*/*.spool"))) == 1
+    assert _read(spool) == _ids(2)
+
+
+def test_a_removed_directory_is_made_anew_and_what_was_in_it_is_counted(spool: Spool, tmp_path: Path) -> None:
+    spool.append([_record(0), _record(1)])
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    spool.append([_record(2)])
+    gone, there = spool.read_segment(), spool.read_segment()
+    assert gone is not None
+    assert there is not None
+    assert (gone.missing, there.missing) == (2, 0)
+    assert [record.event_id for record in gone.records + there.records] == ["id-2"]
+    there.arrived(there.records[0])
+    assert spool.is_empty
 
 
 def test_a_living_process_keeps_its_own(spool: Spool, tmp_path: Path) -> None:
