@@ -91,9 +91,8 @@ class Outbox:
 
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
-        in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
-        in_memory += len(self._refused_now)
-        return in_memory + (0 if self._spool.is_empty else 1)
+        in_memory = (self._buffer, self._taken, self._unacknowledged, self._refused_now, self._pending)
+        return sum(map(len, in_memory)) + (0 if self._spool.is_empty else 1)
 
     def flush(self, timeout_s: float | None = None) -> int:
         """Wait until Kafka has every record, at most so long (by default `close_timeout_s`); the records left."""
@@ -223,7 +222,7 @@ class Outbox:
             self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
     def _forward(self) -> None:
-        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits, as long as the buffer has room."""
+        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits: not for long, nor for much."""
         straight = self._spool.is_read and not self._pending and self._has_room()
         topics = self._topics(self._taken) if straight else TopicState.FAILED
         if topics is TopicState.READY:
@@ -309,9 +308,9 @@ class Outbox:
 
     def _keep_refused(self) -> None:
         """All that this round's answers refused, with one write to disk: a deleted topic refuses thousands."""
-        refused, self._refused_now = self._refused_now, []
-        kept = self._to_spool(refused)
-        self._pending.extendleft(reversed(refused[kept:]))
+        kept = self._to_spool(self._refused_now)
+        self._pending.extendleft(reversed(self._refused_now[kept:]))
+        self._refused_now = []  # last: they must never be nowhere
 
     def _arrived(self, record: Record) -> None:
         if self._unacknowledged.pop(record.event_id, None) is not None:
