@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from enum import Enum, auto
@@ -24,6 +25,7 @@ from headway.settings import Settings
 
 ADMIN_TIMEOUT_S: Final = 5.0
 OWN_HEADERS: Final = frozenset({"ce_id", "ce_time"})  # that differ from record to record
+PATIENCE_S: Final = 1.0  # ten times what a topic takes; a kill -9 would lose what waits for it in memory
 MOST_REPLICAS: Final = 3
 MESSAGE_MAX_BYTES: Final = 1_000_000  # below the topic's max.message.bytes, with room for headers
 
@@ -47,6 +49,7 @@ class KafkaSender:
         self._settings = settings
         self._known_topics: set[str] = set()
         self._making: Iterator[None] | None = None
+        self._asked_at = 0.0
         self.problem = ""
         """Why the last topic could not be made."""
         self._source = f"/{socket.gethostname()}/{os.getpid()}"
@@ -77,10 +80,15 @@ class KafkaSender:
         )
 
     def ensure_batch_topic(self, topic: str) -> TopicState:
-        """Create a batch's topic, and the registry, unless they are there. Never blocks: ask again while PENDING."""
+        """Create a batch's topic, and the registry, unless they are there. Never blocks: ask again while PENDING.
+
+        FAILED is also said when Kafka has not answered for a while; a late answer is heard when asked again.
+        """
         if topic in self._known_topics:
             return TopicState.READY
-        self._making = self._making or self._make(topic)
+        if self._making is None:
+            self._making = self._make(topic)
+            self._asked_at = time.monotonic()
         try:
             next(self._making)
         except StopIteration:
@@ -89,7 +97,9 @@ class KafkaSender:
             self._making = None
             self.problem = str(error.args[0])
             return TopicState.FAILED
-        return TopicState.READY if topic in self._known_topics else TopicState.PENDING
+        if topic in self._known_topics:
+            return TopicState.READY
+        return TopicState.PENDING if time.monotonic() - self._asked_at < PATIENCE_S else TopicState.FAILED
 
     def forget_topic(self, topic: str) -> None:
         """The topic has gone: create it again at the next use."""

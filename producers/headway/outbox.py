@@ -65,7 +65,7 @@ class Outbox:
         self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
         self._sender: KafkaSender | None = None
         self._is_broken = False  # the producer has failed for good, and needs a successor
-        self._produced = itertools.count()
+        self._numbers = itertools.count()
         self._unacknowledged: dict[int, Record] = {}  # by when they were given to the producer
         self._unacknowledged_bytes = 0
         self._segment_of: dict[str, Segment] = {}  # by the id of a record that came from the spool
@@ -94,9 +94,8 @@ class Outbox:
 
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
-        in_memory = len(self._buffer) + len(self._taken) + len(self._unacknowledged) + len(self._pending)
-        in_memory += len(self._refused_now)
-        return in_memory + (0 if self._spool.is_empty else 1)
+        in_memory = (self._buffer, self._taken, self._unacknowledged, self._refused_now, self._pending)
+        return sum(map(len, in_memory)) + (0 if self._spool.is_empty else 1)
 
     def flush(self, timeout_s: float | None = None) -> int:
         """Wait until Kafka has every record, at most so long (by default `close_timeout_s`); the records left."""
@@ -212,18 +211,16 @@ class Outbox:
         some = [self._buffer[number] for number in range(min(most - len(self._taken), len(self._buffer)))]
         room = TAKE_AT_MOST_BYTES - sum(record.size for record in self._taken)
         sizes = list(itertools.accumulate(record.size for record in some))
-        if sizes and sizes[-1] > room:
-            del some[bisect.bisect(sizes, room) + 1 :]
-        if some:
-            self._buffered_bytes -= sizes[len(some) - 1]
-            self._taken += some  # before they leave the buffer: `waiting` must never miss one
-            for _ in some:
-                self._buffer.popleft()
+        del some[bisect.bisect(sizes, room) + 1 :]
+        self._buffered_bytes -= sum(record.size for record in some)
+        self._taken += some  # before they leave the buffer: `waiting` must never miss one
+        for _ in some:
+            self._buffer.popleft()
         if not self._buffer:
             self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
     def _forward(self, *, straight: bool) -> None:
-        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits, as long as the buffer has room."""
+        """Steps 2 and 3 for what has been taken. While Kafka makes a topic it waits: not for long, nor for much."""
         topics = self._topics(self._taken) if straight else TopicState.FAILED
         if topics is TopicState.READY:
             self._send(self._taken)
@@ -253,7 +250,7 @@ class Outbox:
         assert self._sender is not None
         produce, delivered = self._sender.produce, self._delivered
         self._unacknowledged_bytes += sum(record.size for record in records)
-        for record, number in zip(records, self._produced, strict=False):
+        for record, number in zip(records, self._numbers, strict=False):
             self._unacknowledged[number] = record
             try:
                 produce(record, partial(delivered, number))
@@ -312,9 +309,9 @@ class Outbox:
 
     def _keep_refused(self) -> None:
         """All that this round's answers refused, with one write to disk: a deleted topic refuses thousands."""
-        refused, self._refused_now = self._refused_now, []
-        kept = self._to_spool(refused)
-        self._pending.extendleft(reversed(refused[kept:]))
+        kept = self._to_spool(self._refused_now)
+        self._pending.extendleft(reversed(self._refused_now[kept:]))
+        self._refused_now = []  # last: they must never be nowhere
 
     def _delivered(self, number: int, error: KafkaError | None, _message: Message | None) -> None:
         """What became of a record: Kafka has it, or will not take it."""
