@@ -218,11 +218,17 @@ class EventLogger:
         self,
         batch_id: int,
         stage: str,
-        processed_files: int,
-        failed_files: int = 0,
+        processed_files: int | None = None,
+        failed_files: int | None = None,
         total_files: int | None = None,
     ) -> None:
-        """The stage's run is over; these counts are final."""
+        """The stage's run is over; these counts are final.
+
+        Without counts the files reported before this are counted: for who ends a stage that other processes worked on,
+        see `join`. With `processed_files` alone none has failed.
+        """
+        if failed_files is None and processed_files is not None:
+            failed_files = 0
         if not self._settings.disabled:
             self._log(
                 StageComplete(

@@ -50,9 +50,29 @@ Timestamp: TypeAlias = Annotated[
     datetime, Meta(tz=True, description="When it happened: RFC 3339 with an offset, years 1970 to 9000.")
 ]
 
+WorkerName: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="The process that reports, the same in all that it reports: `host:pid` by default, without NUL.",
+        extra_json_schema=_NO_NUL,
+    ),
+]
+Bytes: TypeAlias = Annotated[int, Meta(ge=0, description="An amount of memory in bytes.")]
+
 Response: TypeAlias = Annotated[
     Raw | UnsetType, Meta(description="What the pipeline says of the file: any JSON, not interpreted.")
 ]
+
+
+class Gpu(msgspec.Struct, rename="camel", kw_only=True, frozen=True, omit_defaults=True, gc=False):
+    """A GPU as NVML describes it, at most a second or two before the event. What NVML does not tell is absent."""
+
+    index: int | None = None
+    name: str | None = None
+    uuid: str | None = None
+    memory_used_bytes: Bytes | None = None
+    memory_total_bytes: Bytes | None = None
+    utilization_percent: float | None = None
 
 
 class _Event(
@@ -88,6 +108,8 @@ class FileComplete(_Event, tag="file_complete", kw_only=True, frozen=True):
     response: Response = UNSET
     gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
+    worker: WorkerName | None = None
+    gpu: Gpu | None = None
 
 
 class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
@@ -98,6 +120,8 @@ class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
     response: Response = UNSET
     gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
+    worker: WorkerName | None = None
+    gpu: Gpu | None = None
 
 
 class StageProgress(_Event, tag="stage_progress", kw_only=True, frozen=True):
@@ -110,20 +134,26 @@ class StageProgress(_Event, tag="stage_progress", kw_only=True, frozen=True):
 
 
 class StageComplete(_Event, tag="stage_complete", kw_only=True, frozen=True):
-    """The run of the stage is over, with these final counts."""
+    """The run of the stage is over, with these final counts; where one is absent, the files reported before count."""
 
     stage: StageName
-    processed_files: FileCount
+    processed_files: FileCount | None = None
     failed_files: FileCount | None = None
     total_files: FileCount | None = None
 
 
 class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True):
-    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled."""
+    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled.
+
+    `moreInFlight` is how many files are in flight beside those listed; `gpus` are those that the worker can see.
+    """
 
     stage: StageName
-    worker: str
+    worker: WorkerName
     files_in_flight: list[str] = []
+    more_in_flight: FileCount | None = None
+    host: str | None = None
+    gpus: list[Gpu] = []
 
 
 class BatchComplete(_Event, tag="batch_complete", kw_only=True, frozen=True):

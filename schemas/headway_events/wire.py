@@ -21,6 +21,7 @@ from headway_events.events import (
     MAX_FILE_NAME_LENGTH,
     BatchComplete,
     Event,
+    WorkerHeartbeat,
 )
 
 CE_TYPE_PREFIX: Final = "headway."
@@ -28,6 +29,7 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9000  # leaves room for every offset from UTC below Python's last year
 MAX_DEPTH: Final = 256  # arrays and objects inside one another; arbitrary, far below Python's recursion limit of 1,000
 
+_NAMES_WORKER: Final = (*FILE_EVENTS, WorkerHeartbeat)
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # closed or not: it never has to go back
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -151,6 +153,8 @@ def _check_text(event: Event) -> None:
             )
         if event.gpu_ip is not None and "\0" in event.gpu_ip:
             raise InvalidField("Expected text without NUL - at `$.gpuIp`")
+    if isinstance(event, _NAMES_WORKER) and event.worker is not None and "\0" in event.worker:
+        raise InvalidField("Expected a name without NUL - at `$.worker`")
 
 
 def _stamped(event: Event, recorded_ms: int) -> Event:
