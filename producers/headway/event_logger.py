@@ -118,10 +118,8 @@ class EventLogger(StageForms):
     @on_class_or_instance
     def stage_start(self, batch_id: int, stage: str, total_files: int | None = None) -> None:
         """A run of a stage begins, over so many files (None: not known). A second call begins a second run."""
-        logger.info(
-            *("Stage %s of batch %s begins: %s files", stage, batch_id, "?" if total_files is None else total_files),
-            extra={"action": "stage_start", "batch_id": batch_id},
-        )
+        files = ", of an unknown number of files" if total_files is None else f": {total_files} files"
+        _say("stage_start", batch_id, f"Stage {stage} of batch {batch_id} begins{files}")
         if not self._settings.disabled:
             now = datetime.now(UTC)
             self._log(StageStart(batch_id=batch_id, timestamp=now, stage=stage, total_files=total_files))
@@ -231,10 +229,8 @@ class EventLogger(StageForms):
         """
         if failed_files is None and processed_files is not None:
             failed_files = 0
-        logger.info(
-            *("Stage %s of batch %s is complete: %s processed", stage, batch_id, processed_files),
-            extra={"action": "stage_complete", "batch_id": batch_id},
-        )
+        counts = "" if processed_files is None else f": {processed_files} processed, {failed_files} failed"
+        _say("stage_complete", batch_id, f"Stage {stage} of batch {batch_id} is complete{counts}")
         if not self._settings.disabled:
             self._log(
                 StageComplete(
@@ -371,3 +367,8 @@ class EventLogger(StageForms):
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}{next(self._numbers)}"
+
+
+def _say(action: str, batch_id: int, sentence: str) -> None:
+    """For who has no Kafka, or no dashboard at hand."""
+    logger.info(sentence, extra={"action": action, "batch_id": batch_id})

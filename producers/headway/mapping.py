@@ -6,11 +6,14 @@ The process that maps reports every file; those that it gives work to need no lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 import os
 import time
 import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -36,11 +39,9 @@ class Plan(msgspec.Struct, Generic[Item, Result], frozen=True):
     file_of: Callable[[Item], str | os.PathLike[str]] | None
     response_of: Callable[[Any], Any] | None
 
-    def begin(self, item: Item) -> TrackedFile:
-        """The item's file is in flight."""
-        file = self.stage.file(item if self.file_of is None else self.file_of(item))  # type: ignore[arg-type]
-        file.begin()
-        return file
+    def file(self, item: Item) -> TrackedFile:
+        """The item's file, not begun yet."""
+        return self.stage.file(item if self.file_of is None else self.file_of(item))  # type: ignore[arg-type]
 
     def end(self, file: TrackedFile, attempt: Attempt[Result]) -> bool:
         """Report how the item's file went; whether it succeeded.
@@ -72,7 +73,11 @@ class Attempt(Generic[Result]):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.error is None:
             return Attempt, (self.seconds, self.result)
-        return _failed_elsewhere, (self.seconds, self.error, "".join(traceback.format_exception(self.error)))
+        return _failed_elsewhere, (
+            self.seconds,
+            _that_can_be_made_again(self.error),
+            "".join(traceback.format_exception(self.error)),
+        )
 
 
 class _RemoteTraceback(Exception):
@@ -80,6 +85,16 @@ class _RemoteTraceback(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(f'\n"""\n{text}"""')
+
+
+def _that_can_be_made_again(error: Exception) -> Exception:
+    """`error`, if what it says of how to make it anew works; else one that says the same. In the process that waits
+    for it the failure to do so would break the whole executor."""
+    try:
+        copy.copy(error)
+    except Exception:  # noqa: BLE001 - most often a TypeError of its __init__
+        return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+    return error
 
 
 def _failed_elsewhere(seconds: float, error: Exception, text: str) -> Attempt[Any]:
@@ -107,18 +122,23 @@ def by_executor(
     """The items that succeeded with their results, as they come; at most `limit` of them are submitted at a time."""
     most = limit or IN_FLIGHT_A_WORKER * getattr(executor, "_max_workers", DEFAULT_LIMIT)
     running: dict[Future[Attempt[Result]], tuple[Item, TrackedFile]] = {}
+    finished: SimpleQueue[Future[Attempt[Result]]] = SimpleQueue()  # `wait` would not see what a shutdown cancels
     left = iter(items)
     is_read = False
     try:
         while not is_read or running:
             while not is_read and len(running) < most:
                 for item in left:
+                    file = plan.file(item)
                     future = executor.submit(attempt, plan.function, item)
-                    running[future] = (item, plan.begin(item))
+                    running[future] = (item, file)
+                    file.begin()
+                    future.add_done_callback(finished.put)
                     break
                 else:
                     is_read = True
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            if running:
+                future = finished.get()
                 item, file = running.pop(future)
                 made = _made_by(future, file)
                 if plan.end(file, made):
@@ -138,9 +158,10 @@ def _made_by(future: Future[Attempt[Result]], file: TrackedFile) -> Attempt[Resu
     Raises:
         BaseException: the future was interrupted, or its executor is broken: of the file nothing is known.
     """
-    error = future.exception() if not future.cancelled() else None
-    if error is None:
+    try:
         return future.result()
+    except BaseException as raised:  # noqa: BLE001 - what it means is told below
+        error = raised
     if is_interruption(error) or isinstance(error, BrokenExecutor):
         file.withdraw()
         raise error
@@ -154,8 +175,8 @@ def _finish(plan: Plan[Item, Result], running: dict[Future[Attempt[Result]], tup
     for future in wait(begun).done:
         _, file = running.pop(future)
         if future.exception() is None:
-            made = future.result()
-            file.end(made.error, duration_ms=made.seconds * 1000)
+            with contextlib.suppress(Exception):  # reported as any other; what is raised is why the loop is left
+                plan.end(file, future.result())
         else:
             file.withdraw()
 
@@ -173,7 +194,9 @@ def by_joblib(plan: Plan[Item, Result], parallel: Any, items: Iterable[Item]) ->
 
     def jobs() -> Iterator[Any]:
         for number, item in enumerate(items):
-            running[number] = (item, plan.begin(item))
+            file = plan.file(item)
+            running[number] = (item, file)
+            file.begin()
             yield _numbered, (number, plan.function, item), {}
 
     results = parallel(jobs())
@@ -207,7 +230,7 @@ async def by_coroutines(
             if fetching is None and not is_read and len(running) < (limit or DEFAULT_LIMIT):
                 fetching = _started(_next(source), tasks)
             waited = {*running, fetching} if fetching is not None else set(running)
-            done, _ = await asyncio.wait(waited, return_when=FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if fetching is not None and fetching in done:
                 item = fetching.result()
                 fetching, is_read = None, item is _END
@@ -230,12 +253,12 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 async def _run(plan: Plan[Item, Awaitable[Result]], item: Item) -> tuple[bool, Any]:
     """One coroutine, as the block of its file; whether it succeeded, and its result."""
-    file = plan.begin(item)
-    with_response = plan.response_of
+    file = plan.file(item)
+    file.begin()
     try:
         result = await plan.function(item)
-        if with_response is not None:
-            file.response = with_response(result)
+        if plan.response_of is not None:
+            file.response = plan.response_of(result)
     except BaseException as error:
         if is_interruption(error):
             file.withdraw()

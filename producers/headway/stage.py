@@ -218,7 +218,7 @@ class Stage:
             function: what a file goes through; for processes, one that can be pickled.
             items: the files; taken as there is room.
             limit: items submitted at a time; by default two for each of the executor's workers. joblib has its
-                `pre_dispatch`.
+                `pre_dispatch`, and keeps results that are not taken as fast as they come.
             file: the file's name, from an item that is no path itself.
             response: what there is to say of the file, from the result.
 
@@ -276,7 +276,7 @@ class Stage:
             self._bar.close()
         if error is not None:
             logger.info(
-                "Stage %s of batch %s is left unfinished: %d files processed, %d failed",
+                "Stage %s of batch %s is left unfinished: %d processed, %d failed",
                 *(self._name, self._batch_id, self.processed_files, self.failed_files),
                 extra={"action": "stage_left", "batch_id": self._batch_id},
             )

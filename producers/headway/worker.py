@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Final
 
-from headway.arguments import as_unicode
+from headway.arguments import as_unicode, check_text
 
 _ELSEWHERE: Final = (  # reserved for documentation (RFC 5737, RFC 3849); where the host has a route, it leads there
     (socket.AF_INET, "192.0.2.1"),
@@ -17,8 +17,12 @@ _DISCARD: Final = 9  # the port of the discard protocol
 
 
 def worker_name(configured: str = "") -> str:
-    """The name in all that this process reports: the one configured, else `host:pid`."""
-    return as_unicode(configured) or f"{host()}:{os.getpid()}"
+    """The name in all that this process reports: the one configured, else `host:pid`.
+
+    Raises:
+        InvalidArgument: no reader could hold it.
+    """
+    return check_text("worker", configured) or f"{host()}:{os.getpid()}"
 
 
 def host() -> str:
