@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -29,13 +30,15 @@ print("done")
 def run(*arguments: str, terminal: bool = True, **settings: str) -> str:
     """The pipeline's output on stderr, which is a terminal or a pipe."""
     reading, writing = pty.openpty() if terminal else os.pipe()
+    if terminal:
+        termios.tcsetwinsize(writing, (24, 100))
     done = subprocess.run(
         [sys.executable, "-c", PIPELINE, *arguments],
         stdout=subprocess.PIPE,
         stderr=writing,
         check=True,
         timeout=60,
-        env={**os.environ, "HEADWAY_DISABLED": "1", "COLUMNS": "100", **settings},
+        env={**os.environ, "HEADWAY_DISABLED": "1", **settings},
     )
     assert done.stdout == b"done\n"
     os.close(writing)

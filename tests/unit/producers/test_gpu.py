@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from headway.gpu import Sampler, own_gpu, visible_gpus
@@ -79,3 +84,58 @@ def test_without_the_extra_the_debug_log_names_it(
     monkeypatch.setitem(sys.modules, "pynvml", None)
     Sampler().sample()
     assert "headway[gpu]" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a library that answers like NVIDIA's, on a machine of three GPUs."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).parents[2] / "support" / "nvml.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", source], check=True)
+    return folder
+
+
+WORKER = """
+import os, time
+os.environ["STUB_NVML_USER"] = str(os.getpid())
+import msgspec
+from headway.testing import RecordingLogger
+from headway_events import FileComplete, WorkerHeartbeat
+
+recorded = RecordingLogger(heartbeat_s=0.05)
+with recorded.stage(1, "denoise") as stage:
+    while not any(isinstance(event, WorkerHeartbeat) and event.gpus for event in recorded.events):
+        time.sleep(0.01)
+    stage.done("a")
+(beat, *_) = [event for event in recorded.events if isinstance(event, WorkerHeartbeat) and event.gpus]
+(file,) = [event for event in recorded.events if isinstance(event, FileComplete)]
+print(msgspec.json.encode({"own": file.gpu, "visible": beat.gpus}).decode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("visible", "own", "indices"),
+    [(None, 1, [0, 1, 2]), ("2", 2, [2]), ("GPU-0002,GPU-0000", None, [2, 0])],
+    ids=["by its process", "by index", "not certain"],
+)
+def test_files_name_the_workers_gpu_and_heartbeats_all_that_it_sees(
+    library: Path, visible: str | None, own: int | None, indices: list[int]
+) -> None:
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    environment.pop("CUDA_VISIBLE_DEVICES", None)
+    if visible is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = visible
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    said = json.loads(done.stdout)
+    busy = {"memoryUsedBytes": 20, "memoryTotalBytes": 80}
+    gpus = {
+        0: {"index": 0, "name": "Stub 0", "uuid": "GPU-0000", **busy, "utilizationPercent": 97.0},
+        1: {"index": 1, "name": "Stub 1", "uuid": "GPU-0001", **busy, "utilizationPercent": 97.0},
+        2: {"index": 2, "name": "Stub 2", "uuid": "GPU-0002", **busy},
+    }
+    assert said == {"own": None if own is None else gpus[own], "visible": [gpus[index] for index in indices]}
