@@ -261,21 +261,26 @@ async def test_at_most_so_many_coroutines_run_at_a_time(recorded: RecordingLogge
 
 async def test_the_first_failure_cancels_the_other_coroutines(recorded: RecordingLogger) -> None:
     cancelled: list[str] = []
+    all_begun = asyncio.Barrier(3)
 
     async def work(path: str) -> None:
+        await all_begun.wait()
+        if path == "bad":
+            raise OSError("no room")
         try:
-            while path != "bad" or len(stage.in_flight) < 3:
-                await asyncio.sleep(0)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.append(path)
             raise
-        raise OSError("no room")
 
-    stage = recorded.stage(1, "denoise")
-    with pytest.raises(OSError, match="no room"):
+    async def run() -> None:
         async with stage:
             async for _ in stage.amap(work, ["a", "bad", "b"], limit=3):
                 pass
+
+    stage = recorded.stage(1, "denoise")
+    with pytest.raises(OSError, match="no room"):
+        await run()
     assert sorted(cancelled) == ["a", "b"]
     assert [event.event_type for event in recorded.events] == ["stage_start", "file_error"]
     assert stage.in_flight == {}

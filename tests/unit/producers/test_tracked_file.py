@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import CancelledError
+from typing import Any
 
 import msgspec
 import pytest
@@ -127,11 +128,12 @@ def test_a_wrapped_function_reports_each_call_and_keeps_its_name(recorded: Recor
 
 
 def test_a_wrapped_function_says_which_file_and_what_of_it(recorded: RecordingLogger) -> None:
+    def denoise(strength: int, job: dict[str, Any]) -> int:
+        return int(job["n"]) * strength
+
     with recorded.stage(1, "denoise") as stage:
-        denoise = stage.wrap(
-            lambda strength, job: job["n"] * strength, file=lambda _, job: job["path"], response=lambda n: {"n": n}
-        )
-        assert denoise(2, {"path": "a", "n": 3}) == 6
+        tracked = stage.wrap(denoise, file=lambda _, job: job["path"], response=lambda n: {"n": n})
+        assert tracked(2, {"path": "a", "n": 3}) == 6
     (event,) = files(recorded)
     assert isinstance(event, FileComplete)
     assert isinstance(event.response, msgspec.Raw)
