@@ -23,6 +23,7 @@ logger = logging.getLogger("headway")
 MOST_LISTED: Final = 1_000  # names in one heartbeat
 MOST_LISTED_CHARACTERS: Final = 200_000  # of names together: with 4 bytes each still a record that Kafka takes
 LOOKS_A_PERIOD: Final = 4  # a change is noticed after at most a quarter of the time between two heartbeats for changes
+LOOK_AT_MOST_EVERY_S: Final = 0.01  # however short the settings are: a thread that only looks must not take a core
 LEAVE_S: Final = 1.0  # for a look at the GPUs under way when the process ends
 
 
@@ -57,7 +58,7 @@ class Pulse:
             every_s: between two heartbeats at most.
             changed_s: between two heartbeats at least, if the files in flight have changed.
         """
-        self.look_every_s = min(every_s, changed_s) / LOOKS_A_PERIOD
+        self.look_every_s = max(min(every_s, changed_s) / LOOKS_A_PERIOD, LOOK_AT_MOST_EVERY_S)
         self._in_flight = in_flight
         self._send = send
         self._every_s = every_s

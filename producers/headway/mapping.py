@@ -206,9 +206,11 @@ def by_joblib(plan: Plan[Item, Result], parallel: Any, items: Iterable[Item]) ->
             if plan.end(file, made):
                 yield item, made.result
     finally:
-        results.close()
-        for _, file in list(running.values()):
-            file.withdraw()
+        try:
+            results.close()  # stops what is under way, and warns of it
+        finally:
+            for _, file in list(running.values()):
+                file.withdraw()
 
 
 async def by_coroutines(

@@ -223,8 +223,9 @@ class Stage:
             response: what there is to say of the file, from the result.
 
         Raises:
-            InvalidArgument: joblib would give its results as a list.
+            InvalidArgument: joblib would give its results as a list, or `limit` is below 1.
         """
+        _check_limit(limit)
         plan = Plan(self, function, file, response)
         if hasattr(executor, "submit"):
             return by_executor(plan, executor, items, limit)
@@ -244,6 +245,7 @@ class Stage:
         Runs while it is iterated; arguments and failures as in `map`. When the loop is left, the coroutines under way
         are cancelled, and their files not reported; at the latest when the stage's `async with` block ends.
         """
+        _check_limit(limit)
         return by_coroutines(Plan(self, function, file, response), items, limit, self._tasks)
 
     def begin(self) -> None:
@@ -345,6 +347,11 @@ class Stage:
             )
             self._at_checkpoint = handled
             self._checkpoint_s = now
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise InvalidArgument("limit", f"expected at least 1, got {limit!r}")
 
 
 def _first_argument(*args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import doctest
 import inspect
 import re
 import subprocess
@@ -11,8 +12,11 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import headway.stage
+import headway.testing
 import pytest
 from headway import EventLogger
 from headway.testing import RecordingLogger
@@ -55,6 +59,14 @@ async def test_each_block_reports_every_file_and_completes_its_stage(block: str)
     (runs,) = recorded.batch(123).stages.values()
     (stage,) = runs
     assert (stage.total, stage.processed, stage.errors, stage.status) == (9, 9, 0, "complete")
+
+
+@pytest.mark.parametrize("module", [headway.stage, headway.testing], ids=lambda module: module.__name__)
+def test_the_examples_in_docstrings_do_what_they_show(module: ModuleType) -> None:
+    with RecordingLogger():
+        done = doctest.testmod(module, extraglobs={"EventLogger": EventLogger, "RecordingLogger": RecordingLogger})
+    assert done.attempted > 0
+    assert done.failed == 0
 
 
 async def test_processes_of_a_launcher_begin_and_end_the_stage_once() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -41,6 +41,11 @@ def measure(path: str) -> int:
 async def ameasure(path: str) -> int:
     await asyncio.sleep(0)
     return measure(path)
+
+
+def take_long_unless_first(path: str) -> None:
+    if path != "first":
+        time.sleep(30)
 
 
 def die(path: str) -> None:
@@ -214,6 +219,17 @@ def test_joblib_stops_at_the_first_failure_if_it_should(recorded: RecordingLogge
     assert stage.in_flight == {}
 
 
+def test_joblib_left_by_break_stops_what_is_under_way_and_reports_nothing_of_it(recorded: RecordingLogger) -> None:
+    with recorded.stage(1, "denoise") as stage:
+        found = stage.map(Parallel(2, return_as="generator"), take_long_unless_first, ["first", "a", "b", "c"])
+        assert isinstance(found, Generator)
+        assert next(found) == ("first", None)
+        with pytest.warns(UserWarning, match="have been cancelled"):
+            found.close()
+    assert (names(recorded, FileComplete), names(recorded, FileError)) == (["first"], [])
+    assert stage.in_flight == {}
+
+
 def test_joblib_that_would_keep_all_until_the_end_is_refused_with_the_remedy(recorded: RecordingLogger) -> None:
     with (
         recorded.stage(1, "denoise") as stage,
@@ -230,6 +246,16 @@ def test_items_that_are_no_paths_say_which_file_they_are(recorded: RecordingLogg
             (("b", 2), 2),
         ]
     assert names(recorded, FileComplete) == ["a", "b"]
+
+
+@pytest.mark.parametrize("form", ["map", "amap"])
+def test_a_limit_that_would_let_nothing_through_is_refused(recorded: RecordingLogger, form: str) -> None:
+    stage = recorded.stage(1, "denoise")
+    with ThreadPoolExecutor(1) as executor, pytest.raises(InvalidArgument, match=r"^limit: "):
+        if form == "map":
+            stage.map(executor, measure, ["a"], limit=0)
+        else:
+            stage.amap(ameasure, ["a"], limit=0)
 
 
 async def test_coroutines_report_every_file_and_yield_what_succeeded(recorded: RecordingLogger) -> None:
