@@ -256,7 +256,7 @@ class Stage:
         if self._role is Role.FIRST:
             self._logger.flush(settings.close_timeout_s)  # or files of those who join could come before
         if settings.console:
-            self._bar = Bar(self._name, self._total)
+            self._bar = Bar(self._name, self._total if self._role is Role.ALONE else None)  # others do part of it
         if not settings.disabled:
             self._gpu_ip = address() if self._gpu_ip is None else self._gpu_ip
             if settings.heartbeat_s:
