@@ -59,18 +59,15 @@ class Track(Generic[Path]):
     def __next__(self) -> Path:
         if self._source is None:
             self._source = iter(self._paths)  # type: ignore[arg-type]  # of async ones it says what they are
-        self._turn()
-        if self._is_over:
-            raise StopIteration
         try:
-            path = next(self._source)
+            self._turn()
+            return self._begun(next(self._source))
         except StopIteration:
             self._leave(None)
             raise
         except BaseException as error:
             self._leave(error)
             raise
-        return self._begun(path)
 
     def __aiter__(self) -> Track[Path]:
         return self
@@ -83,18 +80,15 @@ class Track(Generic[Path]):
                 raise StopAsyncIteration from None
         if self._async_source is None:
             self._async_source = aiter(self._paths)
-        self._turn()
-        if self._is_over:
-            raise StopAsyncIteration
         try:
-            path = await anext(self._async_source)
+            self._turn()
+            return self._begun(await anext(self._async_source))
         except StopAsyncIteration:
             self._leave(None)
             raise
         except BaseException as error:
             self._leave(error)
             raise
-        return self._begun(path)
 
     def __enter__(self) -> Track[Path]:
         return self
@@ -117,11 +111,17 @@ class Track(Generic[Path]):
         self.close()
 
     def _turn(self) -> None:
-        """The turn before is over; the first one begins the stage."""
+        """The turn before is over; the first one begins the stage.
+
+        Raises:
+            StopIteration, StopAsyncIteration: so is the loop.
+        """
         if self._current is not None:
             file, self._current = self._current, None
             file.end()
-        if not self._is_open and not self._is_over:
+        if self._is_over:
+            raise StopAsyncIteration if self._source is None else StopIteration
+        if not self._is_open:
             self._is_open = True
             if self._owns_stage:
                 self._stage.begin()

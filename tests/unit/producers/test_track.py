@@ -125,6 +125,13 @@ def test_paths_that_cannot_be_listed_leave_the_stage_unfinished(recorded: Record
     assert kinds(recorded) == ["stage_start", "file_complete"]
 
 
+def test_what_is_no_path_ends_the_loop_and_leaves_the_stage_unfinished(recorded: RecordingLogger) -> None:
+    with pytest.raises(InvalidArgument, match=r"^file_name: ") as raised:
+        list(recorded.track(["a", 7], batch_id=1, stage="denoise"))  # type: ignore[type-var]
+    assert kinds(recorded) == ["stage_start", "file_complete"]
+    assert raised.traceback  # which holds the loop, so that it was not its end that left the stage
+
+
 async def test_a_loop_may_be_asynchronous_and_so_may_its_paths(recorded: RecordingLogger) -> None:
     async def listing() -> AsyncIterator[str]:
         for name in ("a", "b"):
