@@ -11,7 +11,7 @@ import copy
 import os
 import time
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -118,7 +118,7 @@ def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tu
 
 def by_executor(
     plan: Plan[Item, Result], executor: Executor, items: Iterable[Item], limit: int | None
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """The items that succeeded with their results, as they come; at most `limit` of them are submitted at a time."""
     most = limit or IN_FLIGHT_A_WORKER * getattr(executor, "_max_workers", DEFAULT_LIMIT)
     running: dict[Future[Attempt[Result]], tuple[Item, TrackedFile]] = {}
@@ -181,7 +181,9 @@ def _finish(plan: Plan[Item, Result], running: dict[Future[Attempt[Result]], tup
             file.withdraw()
 
 
-def by_joblib(plan: Plan[Item, Result], parallel: Any, items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+def by_joblib(
+    plan: Plan[Item, Result], parallel: Any, items: Iterable[Item]
+) -> Generator[tuple[Item, Result], None, None]:
     """The items that succeeded with their results, in the order that `parallel` gives; it bounds how many it takes.
 
     Raises:

@@ -9,11 +9,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar
+from weakref import WeakSet
 
 from headway.console import Bar
 from headway.errors import InvalidArgument
@@ -22,7 +23,7 @@ from headway.heartbeat import Pulse, heart
 from headway.intervals import default_interval, is_due
 from headway.mapping import Plan, by_coroutines, by_executor, by_joblib, end_tasks
 from headway.track import Path, Track
-from headway.tracked_file import TrackedFile
+from headway.tracked_file import TrackedFile, is_interruption
 from headway.worker import address, host
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Stage:
         self._checkpoint_s = time.monotonic()
         self._bar: Bar | None = None
         self._pulse: Pulse | None = None
+        self._mappings: WeakSet[Generator[Any, None, None]] = WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -228,8 +230,11 @@ class Stage:
         _check_limit(limit)
         plan = Plan(self, function, file, response)
         if hasattr(executor, "submit"):
-            return by_executor(plan, executor, items, limit)
-        return by_joblib(plan, executor, items)
+            found = by_executor(plan, executor, items, limit)
+        else:
+            found = by_joblib(plan, executor, items)
+        self._mappings.add(found)
+        return found
 
     def amap(
         self,
@@ -270,6 +275,9 @@ class Stage:
 
     def end(self, error: BaseException | None = None) -> None:
         """What leaving the block does, by itself or by an exception."""
+        if not is_interruption(error):
+            for mapping in list(self._mappings):  # left by `break`, and still held by a variable
+                mapping.close()
         for task in list(self._tasks):
             task.cancel()
         if self._pulse is not None:

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from headway_events import Event, FileComplete, TopicNames, WorkerHeartbeat, decode
+from headway_events import FileComplete, TopicNames, WorkerHeartbeat, decode
 
-from support.eventually import eventually
 from support.topics import Topics
 
 WORKER = """
@@ -23,7 +22,7 @@ with EventLogger.stage(int(sys.argv[1]), "denoise", total_files=2) as stage:
 """
 
 
-async def test_the_last_that_is_heard_of_a_killed_worker_names_it_and_the_file_it_was_on(
+def test_the_last_that_is_heard_of_a_killed_worker_names_it_and_the_file_it_was_on(
     kafka: str, names: TopicNames, topics: Topics, batch_id: int, tmp_path: Path
 ) -> None:
     settings = {
@@ -33,18 +32,13 @@ async def test_the_last_that_is_heard_of_a_killed_worker_names_it_and_the_file_i
         "HEADWAY_SPOOL_DIR": str(tmp_path / "spool"),
         "HEADWAY_HEARTBEAT_CHANGED_S": "0.05",
     }
-
-    def heard() -> list[Event]:
-        records = topics.read(names.of_batch(batch_id), at_least=1)
-        return [decode(record.value, batch_id=batch_id) for record in records]
-
+    topic = topics.create(batch_id)
     with subprocess.Popen([sys.executable, "-c", WORKER, str(batch_id)], env=settings) as worker:
         try:
-            topics.create(batch_id)
-            await eventually(heard, lambda events: isinstance(events[-1], WorkerHeartbeat))
+            topics.read(topic, at_least=3)
         finally:
             worker.kill()
-    *_, file, last = heard()
+    *_, file, last = (decode(record.value, batch_id=batch_id) for record in topics.read(topic))
     assert isinstance(file, FileComplete)
     assert isinstance(last, WorkerHeartbeat)
     assert (last.files_in_flight, last.worker) == (["b.wav"], file.worker)

@@ -248,14 +248,22 @@ def test_items_that_are_no_paths_say_which_file_they_are(recorded: RecordingLogg
     assert names(recorded, FileComplete) == ["a", "b"]
 
 
-@pytest.mark.parametrize("form", ["map", "amap"])
-def test_a_limit_that_would_let_nothing_through_is_refused(recorded: RecordingLogger, form: str) -> None:
+def test_a_mapping_that_a_variable_holds_ends_with_its_stage(recorded: RecordingLogger) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        with recorded.stage(1, "denoise") as stage:
+            found = stage.map(executor, measure, map(str, range(100)), limit=3)
+            next(found)
+        assert list(found) == []
+    assert completed(recorded)  # and nothing comes after
+    assert stage.processed_files == len(names(recorded, FileComplete)) <= 3
+
+
+def test_a_limit_that_would_let_nothing_through_is_refused(recorded: RecordingLogger) -> None:
     stage = recorded.stage(1, "denoise")
     with ThreadPoolExecutor(1) as executor, pytest.raises(InvalidArgument, match=r"^limit: "):
-        if form == "map":
-            stage.map(executor, measure, ["a"], limit=0)
-        else:
-            stage.amap(ameasure, ["a"], limit=0)
+        stage.map(executor, measure, ["a"], limit=0)
+    with pytest.raises(InvalidArgument, match=r"^limit: "):
+        stage.amap(ameasure, ["a"], limit=0)
 
 
 async def test_coroutines_report_every_file_and_yield_what_succeeded(recorded: RecordingLogger) -> None:
