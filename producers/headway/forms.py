@@ -31,15 +31,16 @@ class StageForms:
         """A `with` block for one run of a stage: start, checkpoints and final counts are reported by themselves.
 
         `shared`: other processes take part, by `join`. Then the final counts are those of all files reported, by
-        whomever; entering the block waits until Kafka has the start (at most HEADWAY_CLOSE_TIMEOUT_S), so that nobody
-        who is started after that comes before it. The block must be left after the others have left theirs.
+        whomever: entering the block waits until Kafka has the start (at most HEADWAY_CLOSE_TIMEOUT_S), so that nobody
+        who is started after that comes before it, and it must be left after the others have left theirs. `options` are
+        those of `Stage`.
         """
         role = Role.FIRST if shared else Role.ALONE
         return Stage(self._as_logger(), batch_id, stage, total_files=total_files, role=role, **options)
 
     @on_class_or_instance
     def join(self, /, batch_id: int, stage: str, **options: Unpack[StageOptions]) -> Stage:
-        """A `with` block for this part in a stage that another process begins and ends by `stage(..., shared=True)`.
+        """A `with` block for one process's part in a stage that another begins and ends by `stage(..., shared=True)`.
 
         Leaving it waits until Kafka has this process's events (at most HEADWAY_CLOSE_TIMEOUT_S), so that whoever ends
         the stage afterwards ends it after them.

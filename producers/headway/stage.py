@@ -106,7 +106,7 @@ class Stage:
         self._every = default_interval(total_files) if progress_interval is None else progress_interval
         self._gpu_ip = gpu_ip
         self._role = role
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may report a file amid another report
         self._at_checkpoint = 0
         self._checkpoint_s = time.monotonic()
         self._bar: Bar | None = None

@@ -162,6 +162,23 @@ def test_an_interrupted_job_is_no_failure_and_stops_the_loop(recorded: Recording
     assert stage.in_flight == {}
 
 
+def test_ctrl_c_waits_for_nothing_and_fails_no_file(recorded: RecordingLogger) -> None:
+    go = threading.Event()
+
+    def work(path: str) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        go.wait(10)
+
+    with ThreadPoolExecutor(1) as executor:
+        stage = recorded.stage(1, "denoise", on_error="continue")
+        with pytest.raises(KeyboardInterrupt), stage:
+            list(stage.map(executor, work, ["a", "b"]))
+        assert not go.is_set()
+        go.set()
+    assert [event.event_type for event in recorded.events] == ["stage_start"]
+    assert stage.in_flight == {}
+
+
 def test_an_executor_that_is_shut_down_fails_no_file(recorded: RecordingLogger) -> None:
     executor = ThreadPoolExecutor(1)
     stage = recorded.stage(1, "denoise", on_error="continue")
