@@ -158,7 +158,13 @@ with recorded.stage(1, "denoise", shared=True) as stage, stage.file("parents"):
 
 
 def test_a_forked_child_beats_for_what_is_its_own_and_its_parent_goes_on() -> None:
-    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -150,7 +151,7 @@ async def test_a_wrapped_coroutine_function_is_reported_when_it_has_ended(record
                 raise OSError("no room")
             return path
 
-        assert asyncio.iscoroutinefunction(denoise)
+        assert inspect.iscoroutinefunction(denoise)
         assert [await denoise("a"), await denoise("b")] == ["a", None]
     assert kinds(recorded) == ["stage_start", "file_complete", "file_error", "stage_complete"]
 
