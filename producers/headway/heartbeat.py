@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headway import process_end
+from headway.arguments import is_file_name
 from headway.gpu import SAMPLE_EVERY_S, sampler
 from headway.intervals import is_heartbeat_due
 
@@ -28,14 +29,15 @@ LEAVE_S: Final = 1.0  # for a look at the GPUs under way when the process ends
 
 
 def listed(files: list[str]) -> tuple[list[str], int]:
-    """Those of the files in flight that a heartbeat lists, and how many it leaves out."""
+    """Those of the files in flight that a heartbeat lists, and how many it leaves out: too many, or no fit names."""
     names: list[str] = []
     characters = 0
     for name in files[:MOST_LISTED]:
         characters += len(name)
         if characters > MOST_LISTED_CHARACTERS:
             break
-        names.append(name)
+        if is_file_name(name):
+            names.append(name)
     return names, len(files) - len(names)
 
 

@@ -7,7 +7,10 @@ import os
 import socket
 from typing import Final
 
+from headway_events.events import MAX_WORKER_LENGTH
+
 from headway.arguments import as_unicode, check_text
+from headway.errors import InvalidArgument
 
 _ELSEWHERE: Final = (  # reserved for documentation (RFC 5737, RFC 3849); where the host has a route, it leads there
     (socket.AF_INET, "192.0.2.1"),
@@ -22,7 +25,10 @@ def worker_name(configured: str = "") -> str:
     Raises:
         InvalidArgument: no reader could hold it.
     """
-    return check_text("worker", configured) or f"{host()}:{os.getpid()}"
+    name = check_text("worker", configured) or f"{host()}:{os.getpid()}"
+    if len(name) > MAX_WORKER_LENGTH:
+        raise InvalidArgument("worker", f"expected at most {MAX_WORKER_LENGTH} characters, got {len(name)}")
+    return name
 
 
 def host() -> str:

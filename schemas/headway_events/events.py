@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 MAX_STAGE_LENGTH: Final = 100  # characters; with MAX_FILE_NAME_BYTES an index row stays below Postgres's 2,704 bytes
 MAX_FILE_NAME_LENGTH: Final = 1024  # characters; an S3 key's longest
 MAX_FILE_NAME_BYTES: Final = 2048  # of UTF-8, for the same index row
+MAX_WORKER_LENGTH: Final = 255  # characters; with MAX_STAGE_LENGTH for the same index row
 MAX_COUNT: Final = 2**31 - 1  # a Postgres integer
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}  # for the JSON Schema; `decode` looks for NUL itself, which is faster
@@ -53,6 +54,8 @@ Timestamp: TypeAlias = Annotated[
 WorkerName: TypeAlias = Annotated[
     str,
     Meta(
+        min_length=1,
+        max_length=MAX_WORKER_LENGTH,
         description="The process that reports, the same in all that it reports: `host:pid` by default, without NUL.",
         extra_json_schema=_NO_NUL,
     ),
@@ -150,7 +153,7 @@ class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True)
 
     stage: StageName
     worker: WorkerName
-    files_in_flight: list[str] = []
+    files_in_flight: list[FileName] = []
     more_in_flight: FileCount | None = None
     host: str | None = None
     gpus: list[Gpu] = []

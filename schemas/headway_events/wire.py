@@ -29,7 +29,6 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9000  # leaves room for every offset from UTC below Python's last year
 MAX_DEPTH: Final = 256  # arrays and objects inside one another; arbitrary, far below Python's recursion limit of 1,000
 
-_NAMES_WORKER: Final = (*FILE_EVENTS, WorkerHeartbeat)
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # closed or not: it never has to go back
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -97,7 +96,8 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     """
     if value is None:
         raise MalformedRecord("The record has no value")
-    _check_depth(value)
+    if len(value) > 2 * MAX_DEPTH:  # a level takes two bytes
+        _check_depth(value)
     try:
         if not value.isascii():
             value.decode()  # inside `response` the decoder below skips text without looking at its UTF-8
@@ -109,7 +109,7 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     _check_text(event)
     if event.timestamp is None and recorded_ms is not None:
         event = _stamped(event, recorded_ms)
-    if event.timestamp is not None:
+    if event.timestamp is not None and not FIRST_YEAR <= event.timestamp.year <= LAST_YEAR:
         check_year(event.timestamp, "$.timestamp")
     return event
 
@@ -126,7 +126,7 @@ def check_year(when: datetime, path: str) -> None:
 
 def _check_depth(value: bytes) -> None:
     """Refuse JSON nested so deeply that readers would differ: Python's limit depends on where it is called from."""
-    if len(value) <= 2 * MAX_DEPTH or value.count(b"[") + value.count(b"{") <= MAX_DEPTH:  # a level takes two bytes
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
         return
     brackets = _JSON_STRING.sub(b"", value).translate(_BRACKETS, _NO_BRACKET)
     for _ in range(MAX_DEPTH):
@@ -144,17 +144,25 @@ def _check_text(event: Event) -> None:
     if "\0" in event.stage:
         raise InvalidField("Expected a name without NUL - at `$.stage`")
     if isinstance(event, FILE_EVENTS):
-        name = event.file_name
-        if "\0" in name:
-            raise InvalidField("Expected a name without NUL - at `$.fileName`")
-        if len(name) > MAX_FILE_NAME_LENGTH // 2 and len(name.encode()) > MAX_FILE_NAME_BYTES:
-            raise InvalidField(
-                f"Expected at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, got {len(name.encode())} - at `$.fileName`"
-            )
+        _check_file_name(event.file_name, "$.fileName")
         if event.gpu_ip is not None and "\0" in event.gpu_ip:
             raise InvalidField("Expected text without NUL - at `$.gpuIp`")
-    if isinstance(event, _NAMES_WORKER) and event.worker is not None and "\0" in event.worker:
-        raise InvalidField("Expected a name without NUL - at `$.worker`")
+        if event.worker is not None and "\0" in event.worker:
+            raise InvalidField("Expected a name without NUL - at `$.worker`")
+    elif isinstance(event, WorkerHeartbeat):
+        if "\0" in event.worker:
+            raise InvalidField("Expected a name without NUL - at `$.worker`")
+        for place, name in enumerate(event.files_in_flight):
+            _check_file_name(name, f"$.filesInFlight[{place}]")
+
+
+def _check_file_name(name: str, path: str) -> None:
+    if "\0" in name:
+        raise InvalidField(f"Expected a name without NUL - at `{path}`")
+    if len(name) > MAX_FILE_NAME_LENGTH // 2 and len(name.encode()) > MAX_FILE_NAME_BYTES:
+        raise InvalidField(
+            f"Expected at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, got {len(name.encode())} - at `{path}`"
+        )
 
 
 def _stamped(event: Event, recorded_ms: int) -> Event:

@@ -21,9 +21,11 @@ def test_a_workers_name_is_its_host_and_process_unless_it_is_given_one(monkeypat
     assert worker_name("gpu-\udcff") == "gpu-\\udcff"  # as the environment has bytes that are no UTF-8
 
 
-def test_a_name_that_no_reader_can_hold_is_refused() -> None:
+def test_a_name_that_no_reader_would_take_is_refused() -> None:
     with pytest.raises(InvalidArgument, match=r"^worker: "):
         EventLogger(worker="gpu\0")
+    with pytest.raises(InvalidArgument, match=r"^worker: .* 255 "):
+        EventLogger(worker="x" * 256)
 
 
 def test_every_call_names_the_worker() -> None:
