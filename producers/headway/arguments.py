@@ -21,6 +21,7 @@ from headway_events import (
     encode,
     encode_announcement,
 )
+from headway_events.events import MAX_FILE_NAME_BYTES, MAX_FILE_NAME_LENGTH
 
 from headway.errors import InvalidArgument
 
@@ -75,6 +76,11 @@ def file_name_text(name: str | os.PathLike[str]) -> str:
     if not isinstance(text, str):
         raise InvalidArgument("file_name", f"expected text or a path, got {name!r}")
     return as_unicode(text)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether readers take it as the name of a file."""
+    return 0 < len(name) <= MAX_FILE_NAME_LENGTH and "\0" not in name and len(name.encode()) <= MAX_FILE_NAME_BYTES
 
 
 def as_unicode(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from headway_events import FileEvent
+from headway_events import FileEvent, Gpu
 from headway_events.wire import MAX_DEPTH
 from msgspec import UNSET
 
@@ -25,11 +25,13 @@ def encode_file(
     response: Any,
     gpu_ip: str | None,
     duration_ms: float | None,
+    worker: str,
+    gpu: Gpu | None,
 ) -> bytes | None:
     """The record's value, if it is certain without decoding it that readers will take it; else None.
 
-    `batch_id` and `stage` have been accepted before. None says nothing against the arguments: most often a name is not
-    ASCII, a path is no text, or a response has something that JSON has no form for.
+    `batch_id` and `stage` have been accepted before, `worker` and `gpu` are our own. None says nothing against the
+    arguments: most often a name is not ASCII, a path is no text, or a response has something that JSON has no form for.
     """
     if not (
         type(file_name) is str
@@ -50,6 +52,8 @@ def encode_file(
                 response=UNSET if response is None else response,
                 gpu_ip=gpu_ip,
                 duration_ms=duration_ms,
+                worker=worker,
+                gpu=gpu,
             )
         )
     except Exception:  # noqa: BLE001 - a user's object can raise anything while it is looked at

@@ -8,12 +8,13 @@ argument raises InvalidArgument, a ValueError that names it.
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final
 
 from headway_events import (
     EVENT_TYPES,
@@ -24,6 +25,7 @@ from headway_events import (
     FileComplete,
     FileError,
     FileEvent,
+    Gpu,
     StageComplete,
     StageProgress,
     StageStart,
@@ -38,32 +40,23 @@ from msgspec import UNSET, Raw
 from headway import process_end
 from headway.arguments import check_batch, check_labels, check_text, encode_as_meant, encode_checked, file_name_text
 from headway.encoding import encode_file
+from headway.forms import StageForms
+from headway.gpu import sampler
+from headway.on_class import on_class_or_instance
 from headway.outbox import Outbox
 from headway.record import ANNOUNCEMENT, Record
 from headway.response import describe_error, encode_response
 from headway.settings import Settings
-from headway.track import Path, Stage, track
+from headway.worker import worker_name
+
+logger = logging.getLogger("headway")
 
 FLUSH_TIMEOUT_S: Final = 30.0
 MOST_STAGES: Final = 10_000  # remembered; a pipeline has a few
 _TYPE_OF: Final = {kind: name for name, kind in EVENT_TYPES.items()}
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-class _on_class_or_instance(Generic[P, R]):  # noqa: N801 - used as a decorator
-    """A method that works on the class too, where it is called on the process's own logger."""
-
-    def __init__(self, method: Callable[Concatenate[EventLogger, P], R]) -> None:
-        self._method = method
-        self.__doc__ = method.__doc__
-
-    def __get__(self, instance: EventLogger | None, owner: type[EventLogger]) -> Callable[P, R]:
-        return self._method.__get__(owner.default() if instance is None else instance)  # type: ignore[no-any-return]
-
-
-class EventLogger:
+class EventLogger(StageForms):
     """Reports what happens to the files of a batch.
 
     Example:
@@ -97,6 +90,7 @@ class EventLogger:
     def begin_anew(self) -> None:
         """Begin without anything on its way: at first, and in a forked child, whose parent sends what is its own."""
         self._outbox = Outbox(self._settings)
+        self._worker = worker_name(self._settings.worker)
         self._id_prefix = f"{os.urandom(8).hex()}-"
         self._numbers = itertools.count(1)
         self._topics: dict[int, str] = {}  # of the batches announced
@@ -111,7 +105,7 @@ class EventLogger:
                     EventLogger._default = EventLogger()
         return EventLogger._default
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def announce(self, batch_id: int, *, name: str | None = None, labels: Mapping[str, str] | None = None) -> None:
         """Give a batch a name and labels for people. Optional: the first event of a batch announces it without."""
         if self._settings.disabled:
@@ -125,14 +119,16 @@ class EventLogger:
         )
         self._announce(announcement, encode_checked(announcement))
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def stage_start(self, batch_id: int, stage: str, total_files: int | None = None) -> None:
         """A run of a stage begins, over so many files (None: not known). A second call begins a second run."""
+        files = ", of an unknown number of files" if total_files is None else f": {total_files} files"
+        _say("stage_start", batch_id, f"Stage {stage} of batch {batch_id} begins{files}")
         if not self._settings.disabled:
             now = datetime.now(UTC)
             self._log(StageStart(batch_id=batch_id, timestamp=now, stage=stage, total_files=total_files))
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def file_complete(
         self,
         batch_id: int,
@@ -159,7 +155,7 @@ class EventLogger:
         failed = isinstance(response, dict) and response.get("status") == "error"
         self._log_file(FileError if failed else FileComplete, batch_id, stage, file_name, response, gpu_ip, duration_ms)
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def file_error(
         self,
         batch_id: int,
@@ -174,7 +170,7 @@ class EventLogger:
         if not self._settings.disabled:
             self._log_file(FileError, batch_id, stage, file_name, describe_error(error), gpu_ip, duration_ms)
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def stage_progress(
         self,
         batch_id: int,
@@ -196,16 +192,24 @@ class EventLogger:
                 )
             )
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def stage_complete(
         self,
         batch_id: int,
         stage: str,
-        processed_files: int,
-        failed_files: int = 0,
+        processed_files: int | None = None,
+        failed_files: int | None = None,
         total_files: int | None = None,
     ) -> None:
-        """The stage's run is over; these counts are final."""
+        """The stage's run is over; these counts are final.
+
+        Without counts the files reported before this are counted: for who ends a stage that other processes worked on,
+        see `join`. With `processed_files` alone none has failed.
+        """
+        if failed_files is None and processed_files is not None:
+            failed_files = 0
+        counts = "" if processed_files is None else f": {processed_files} processed, {failed_files} failed"
+        _say("stage_complete", batch_id, f"Stage {stage} of batch {batch_id} is complete{counts}")
         if not self._settings.disabled:
             self._log(
                 StageComplete(
@@ -218,9 +222,31 @@ class EventLogger:
                 )
             )
 
-    @_on_class_or_instance
-    def worker_heartbeat(self, batch_id: int, stage: str, worker: str, files_in_flight: list[str]) -> None:
-        """A worker is alive and busy with these files. Counts nothing; its absence makes a stage stalled."""
+    @on_class_or_instance
+    def worker_heartbeat(
+        self,
+        batch_id: int,
+        stage: str,
+        worker: str,
+        files_in_flight: Sequence[str | os.PathLike[str]],
+        *,
+        more_in_flight: int = 0,
+        host: str | None = None,
+        gpus: Sequence[Gpu] = (),
+    ) -> None:
+        """A worker is alive and busy with these files. Counts nothing; its absence makes a stage stalled.
+
+        The blocks and loops of a stage send it by themselves.
+
+        Args:
+            batch_id: the batch.
+            stage: the stage.
+            worker: who it is, as in its `file_complete`: see `EventLogger.worker`.
+            files_in_flight: what it is on; at most some 1,000 names should be listed.
+            more_in_flight: how many files it is on beside those.
+            host: its machine.
+            gpus: the GPUs that it can use.
+        """
         if not self._settings.disabled:
             self._log(
                 WorkerHeartbeat(
@@ -229,16 +255,19 @@ class EventLogger:
                     stage=stage,
                     worker=worker,
                     files_in_flight=[file_name_text(name) for name in files_in_flight],
+                    more_in_flight=more_in_flight or None,
+                    host=host,
+                    gpus=list(gpus),
                 )
             )
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def batch_complete(self, batch_id: int) -> None:
         """Nothing more is expected of the batch; its streams end."""
         if not self._settings.disabled:
             self._log(BatchComplete(batch_id=batch_id, timestamp=datetime.now(UTC)))
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> int:
         """Wait until Kafka has every event, at most so long; 0 if it has.
 
@@ -246,7 +275,7 @@ class EventLogger:
         """
         return self._outbox.flush(timeout_s)
 
-    @_on_class_or_instance
+    @on_class_or_instance
     def close(self, timeout_s: float | None = None) -> int:
         """Flush, and leave to the spool what Kafka does not have after `timeout_s`; how many events as in `flush`.
 
@@ -254,15 +283,15 @@ class EventLogger:
         """
         return self._outbox.close(timeout_s)
 
-    @_on_class_or_instance
-    def stage(self, /, batch_id: int, stage: str, total_files: int | None = None, **options: Any) -> Stage:
-        """A `with` block for one run of a stage: start, checkpoints and final counts are reported by themselves."""
-        return Stage(self, batch_id, stage, total_files=total_files, **options)
+    @property
+    def settings(self) -> Settings:
+        """What it was told, by name or in the environment."""
+        return self._settings
 
-    @_on_class_or_instance
-    def track(self, /, paths: Iterable[Path], *, batch_id: int, stage: str, **options: Any) -> Iterator[Path]:
-        """Each of `paths` in turn, as one run of a stage: a path is done when the next is asked for."""
-        return track(self, batch_id, stage, paths, **options)
+    @property
+    def worker(self) -> str:
+        """This process's name in what it reports: `host:pid`, or HEADWAY_WORKER."""
+        return self._worker
 
     @property
     def lost(self) -> int:
@@ -287,7 +316,9 @@ class EventLogger:
     ) -> None:
         now = datetime.now(UTC)
         if type(batch_id) is int and type(stage) is str and stage in self._keys and batch_id in self._topics:
-            value = encode_file(kind, batch_id, now, stage, file_name, response, gpu_ip, duration_ms)
+            value = encode_file(
+                kind, batch_id, now, stage, file_name, response, gpu_ip, duration_ms, self._worker, sampler.own
+            )
             if value is not None:
                 self._put(batch_id, self._topics[batch_id], self._keys[stage], value, now, _TYPE_OF[kind])
                 return
@@ -300,6 +331,8 @@ class EventLogger:
                 response=UNSET if response is None else Raw(encode_response(response)),
                 gpu_ip=gpu_ip,
                 duration_ms=duration_ms,
+                worker=self._worker,
+                gpu=sampler.own,
             )
         )
 
@@ -338,3 +371,8 @@ class EventLogger:
         event_id = f"{self._id_prefix}{next(self._numbers)}"
         timestamp_ms = int(happened.timestamp() * 1000)
         self._outbox.put(Record(batch_id, topic, record_key, value, timestamp_ms, event_type, event_id))
+
+
+def _say(action: str, batch_id: int, sentence: str) -> None:
+    """For who has no Kafka, or no dashboard at hand."""
+    logger.info(sentence, extra={"action": action, "batch_id": batch_id})

@@ -1,4 +1,4 @@
-"""When a `stage_progress` is due. Pure: files and seconds in, yes or no out."""
+"""When a `stage_progress` or a heartbeat is due. Pure: files and seconds in, yes or no out."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def is_due(files: int, seconds: float, *, every: int) -> bool:
     if files <= 0:
         return False
     return seconds >= CEILING_S or (files >= every and seconds >= FLOOR_S)
+
+
+def is_heartbeat_due(seconds: float, *, changed: bool, every_s: float, changed_s: float) -> bool:
+    """Whether a heartbeat is due, `seconds` after the last one; sooner if the files in flight have `changed` since."""
+    return seconds >= (min(changed_s, every_s) if changed else every_s)

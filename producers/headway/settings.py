@@ -14,7 +14,7 @@ from headway_events import TopicNames
 from headway.errors import InvalidArgument, InvalidSetting
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"", "0", "false", "no", "off"})
+_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_SPOOL_BYTES: the most that a process may keep there; past it events wait in memory. 0: no spool."""
     close_timeout_s: float = 10.0
     """HEADWAY_CLOSE_TIMEOUT_S: how long the end of the process waits for Kafka before it leaves events to the spool."""
+    worker: str = ""
+    """HEADWAY_WORKER: this process's name in what it reports; empty: `host:pid`. No two processes may share one."""
+    heartbeat_s: float = 5.0
+    """HEADWAY_HEARTBEAT_S: an open stage says at least so often that its worker is alive. 0: no heartbeats."""
+    heartbeat_changed_s: float = 2.0
+    """HEADWAY_HEARTBEAT_CHANGED_S: sooner, but not within so many seconds, where the files in flight have changed."""
+    console: bool = True
+    """HEADWAY_CONSOLE: a progress bar for each open stage, if stderr is a terminal and `headway[console]` installed."""
     disabled: bool = False
     """HEADWAY_DISABLED: every call returns at once and nothing is sent."""
 
@@ -58,7 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             spool_dir=Path(found.get("HEADWAY_SPOOL_DIR") or default.spool_dir),
             spool_bytes=_whole(found, "HEADWAY_SPOOL_BYTES", default.spool_bytes),
             close_timeout_s=_seconds(found, "HEADWAY_CLOSE_TIMEOUT_S", default.close_timeout_s),
-            disabled=_truth(found, "HEADWAY_DISABLED"),
+            worker=found.get("HEADWAY_WORKER") or default.worker,
+            heartbeat_s=_seconds(found, "HEADWAY_HEARTBEAT_S", default.heartbeat_s),
+            heartbeat_changed_s=_seconds(found, "HEADWAY_HEARTBEAT_CHANGED_S", default.heartbeat_changed_s),
+            console=_truth(found, "HEADWAY_CONSOLE", default.console),
+            disabled=_truth(found, "HEADWAY_DISABLED", default.disabled),
         )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
@@ -114,8 +126,8 @@ def _seconds(found: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _truth(found: Mapping[str, str], name: str) -> bool:
-    text = found.get(name, "").lower()
+def _truth(found: Mapping[str, str], name: str, default: bool) -> bool:
+    text = (found.get(name) or str(default)).lower()
     if text not in _TRUE | _FALSE:
         raise InvalidSetting(name, text, "1 or 0")
     return text in _TRUE

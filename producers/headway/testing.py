@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from headway_events import BatchState, Event, decode, decode_announcement, fold_batch
 
@@ -29,8 +29,13 @@ class RecordingLogger(EventLogger):
         1
     """
 
-    def __init__(self) -> None:
-        super().__init__(disabled=False)
+    def __init__(self, **settings: Any) -> None:
+        """Make one; without heartbeats, which come when they come, unless `heartbeat_s` asks for them.
+
+        Args:
+            **settings: as for EventLogger.
+        """
+        super().__init__(**{"disabled": False, "heartbeat_s": 0.0, **settings})
 
     @property
     def events(self) -> list[Event]:

@@ -1,128 +1,141 @@
-"""A stage as Python sees it: a context manager that counts, makes checkpoints and states the final counts."""
+"""A loop over files, as one run of a stage: a file is done when the next is asked for."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from headway.intervals import default_interval, is_due
+from headway.tracked_file import TrackedFile, is_interruption
 
 if TYPE_CHECKING:
-    from headway.event_logger import EventLogger
+    from headway.stage import Stage
 
 Path = TypeVar("Path", bound=str | os.PathLike[str])
 
 
-class Stage:
-    """One run of one stage, reported by one process. Thread-safe.
+class Track(Generic[Path]):
+    """The paths of a stage in turn, for a `for` or `async for` loop; made by `EventLogger.track` and `Stage.track`.
 
-    Leaving the `with` block reports `stage_complete` with the counts, unless an exception leaves it: then the stage
-    has not completed, and says nothing.
+    A loop does not learn of an exception in its body. A file that may fail says so itself:
+
+        for path in (files := logger.track(paths, batch_id=123, stage="denoise")):
+            try:
+                denoise(path)
+            except OSError as error:
+                files.current.failed(error)
+
+    or the loop stands in a `with` block of this object, which reports the file that an exception came from as failed.
+    Left in any other way (`break`, `return`, an exception without such a block, an interruption) the file of the
+    current turn is not reported, as nobody knows how it ended, and a stage that the loop itself began is not complete.
     """
 
-    def __init__(
-        self,
-        event_logger: EventLogger,
-        batch_id: int,
-        name: str,
-        *,
-        total_files: int | None = None,
-        progress_interval: int | None = None,
-        gpu_ip: str | None = None,
-    ) -> None:
-        """Describe the run; entering the `with` block begins it.
-
-        Args:
-            event_logger: reports the events.
-            batch_id: the batch.
-            name: the stage.
-            total_files: None when it is not known.
-            progress_interval: files between two checkpoints; by default by the total, see `intervals`.
-            gpu_ip: where the files are processed.
-        """
-        self._outcomes: dict[str, bool] = {}  # by file, whether it succeeded; about 100 bytes a file
-        self._succeeded = 0
-        self._logger = event_logger
-        self._batch_id = batch_id
-        self._name = name
-        self._total = total_files
-        self._every = default_interval(total_files) if progress_interval is None else progress_interval
-        self._gpu_ip = gpu_ip
-        self._lock = threading.Lock()
-        self._at_checkpoint = 0
-        self._checkpoint_s = time.monotonic()
+    def __init__(self, stage: Stage, paths: Iterable[Path] | AsyncIterable[Path], *, owns_stage: bool) -> None:
+        """Describe the loop; the first turn begins the stage, if the loop `owns_stage`, and its end completes it."""
+        self._stage = stage
+        self._paths = paths
+        self._owns_stage = owns_stage
+        self._source: Iterator[Path] | None = None
+        self._async_source: AsyncIterator[Path] | None = None
+        self._current: TrackedFile | None = None
+        self._is_open = False
+        self._is_over = False
 
     @property
-    def processed_files(self) -> int:
-        """Distinct files that succeeded."""
-        return self._succeeded
+    def current(self) -> TrackedFile:
+        """The file of the current turn, to set its `response` or say that it `failed`."""
+        if self._current is None:
+            raise LookupError("There is no current file outside the loop")
+        return self._current
 
-    @property
-    def failed_files(self) -> int:
-        """Distinct files that failed, and have not succeeded since."""
-        return len(self._outcomes) - self._succeeded
+    def close(self) -> None:
+        """Leave the loop where it is, as a `break` does."""
+        self._leave(GeneratorExit())
 
-    def done(
-        self, file_name: str | os.PathLike[str], response: Any = None, *, duration_ms: float | None = None
-    ) -> None:
-        """A file succeeded; or failed, if `response` has the `status` "error"."""
-        self._logger.file_complete(
-            self._batch_id, self._name, file_name, self._gpu_ip, response, duration_ms=duration_ms
-        )
-        self._count(file_name, succeeded=not (isinstance(response, dict) and response.get("status") == "error"))
+    def __iter__(self) -> Track[Path]:
+        return self
 
-    def failed(
-        self, file_name: str | os.PathLike[str], error: BaseException | str, *, duration_ms: float | None = None
-    ) -> None:
-        """A file failed."""
-        self._logger.file_error(self._batch_id, self._name, file_name, error, self._gpu_ip, duration_ms=duration_ms)
-        self._count(file_name, succeeded=False)
+    def __next__(self) -> Path:
+        if self._source is None:
+            self._source = iter(self._paths)  # type: ignore[arg-type]  # of async ones it says what they are
+        try:
+            self._turn()
+            return self._begun(next(self._source))
+        except StopIteration:
+            self._leave(None)
+            raise
+        except BaseException as error:
+            self._leave(error)
+            raise
 
-    def __enter__(self) -> Stage:
-        self._logger.stage_start(self._batch_id, self._name, self._total)
+    def __aiter__(self) -> Track[Path]:
+        return self
+
+    async def __anext__(self) -> Path:
+        if not isinstance(self._paths, AsyncIterable):
+            try:
+                return next(self)
+            except StopIteration:
+                raise StopAsyncIteration from None
+        if self._async_source is None:
+            self._async_source = aiter(self._paths)
+        try:
+            self._turn()
+            return self._begun(await anext(self._async_source))
+        except StopAsyncIteration:
+            self._leave(None)
+            raise
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def __enter__(self) -> Track[Path]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is None:
-            self._logger.stage_complete(
-                self._batch_id, self._name, self.processed_files, self.failed_files, self._total
-            )
+        if error is not None and self._current is not None and not is_interruption(error):
+            self._current.end(error)
+            self._current = None
+        self._leave(error or GeneratorExit())
 
-    def _count(self, file_name: str | os.PathLike[str], *, succeeded: bool) -> None:
-        """As the fold counts: a file once, and a success for good."""
-        name = os.fspath(file_name)
-        with self._lock:
-            before = self._outcomes.get(name)
-            self._outcomes[name] = succeeded or bool(before)
-            self._succeeded += succeeded and not before
-            self._checkpoint_if_due()
+    async def __aenter__(self) -> Track[Path]:
+        return self
 
-    def _checkpoint_if_due(self) -> None:
-        handled = len(self._outcomes)
-        now = time.monotonic()
-        if is_due(handled - self._at_checkpoint, now - self._checkpoint_s, every=self._every):
-            self._logger.stage_progress(
-                self._batch_id, self._name, self.processed_files, self._total, self.failed_files
-            )
-            self._at_checkpoint = handled
-            self._checkpoint_s = now
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, at)
 
+    def __del__(self) -> None:
+        self.close()
 
-def track(
-    event_logger: EventLogger, batch_id: int, stage: str, paths: Iterable[Path], **options: Any
-) -> Iterator[Path]:
-    """Each of `paths` in turn, reported as done when the next is asked for.
+    def _turn(self) -> None:
+        """The turn before is over; the first one begins the stage.
 
-    A path whose turn ends by an exception or a `break` is not reported, and neither is the stage's end: the stage is
-    left as it is, to be seen as stalled. `options` are those of `Stage`.
-    """
-    total = len(paths) if isinstance(paths, Sized) else None
-    with Stage(event_logger, batch_id, stage, total_files=options.pop("total_files", total), **options) as run:
-        for path in paths:
-            begin = time.perf_counter()
-            yield path
-            run.done(path, duration_ms=(time.perf_counter() - begin) * 1000)
+        Raises:
+            StopIteration, StopAsyncIteration: so is the loop.
+        """
+        if self._current is not None:
+            file, self._current = self._current, None
+            file.end()
+        if self._is_over:
+            raise StopAsyncIteration if self._source is None else StopIteration
+        if not self._is_open:
+            self._is_open = True
+            if self._owns_stage:
+                self._stage.begin()
+
+    def _begun(self, path: Path) -> Path:
+        self._current = self._stage.file(path)
+        self._current.begin()
+        return path
+
+    def _leave(self, error: BaseException | None) -> None:
+        """The loop is over: by itself (None), or left by an exception."""
+        if self._current is not None:
+            self._current.withdraw()
+            self._current = None
+        if self._is_open and not self._is_over and self._owns_stage:
+            self._stage.end(error)
+        self._is_over = True

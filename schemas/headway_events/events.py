@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 MAX_STAGE_LENGTH: Final = 100  # characters; with MAX_FILE_NAME_BYTES an index row stays below Postgres's 2,704 bytes
 MAX_FILE_NAME_LENGTH: Final = 1024  # characters; an S3 key's longest
 MAX_FILE_NAME_BYTES: Final = 2048  # of UTF-8, for the same index row
+MAX_WORKER_LENGTH: Final = 255  # characters; with MAX_STAGE_LENGTH for the same index row
 MAX_COUNT: Final = 2**31 - 1  # a Postgres integer
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}  # for the JSON Schema; `decode` looks for NUL itself, which is faster
@@ -50,9 +51,31 @@ Timestamp: TypeAlias = Annotated[
     datetime, Meta(tz=True, description="When it happened: RFC 3339 with an offset, years 1970 to 9000.")
 ]
 
+WorkerName: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_WORKER_LENGTH,
+        description="The process that reports, the same in all that it reports: `host:pid` by default, without NUL.",
+        extra_json_schema=_NO_NUL,
+    ),
+]
+Bytes: TypeAlias = Annotated[int, Meta(ge=0, description="An amount of memory in bytes.")]
+
 Response: TypeAlias = Annotated[
     Raw | UnsetType, Meta(description="What the pipeline says of the file: any JSON, not interpreted.")
 ]
+
+
+class Gpu(msgspec.Struct, rename="camel", kw_only=True, frozen=True, omit_defaults=True, gc=False):
+    """A GPU as NVML describes it, at most a second or two before the event. What NVML does not tell is absent."""
+
+    index: int | None = None
+    name: str | None = None
+    uuid: str | None = None
+    memory_used_bytes: Bytes | None = None
+    memory_total_bytes: Bytes | None = None
+    utilization_percent: float | None = None
 
 
 class _Event(
@@ -88,6 +111,8 @@ class FileComplete(_Event, tag="file_complete", kw_only=True, frozen=True):
     response: Response = UNSET
     gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
+    worker: WorkerName | None = None
+    gpu: Gpu | None = None
 
 
 class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
@@ -98,6 +123,8 @@ class FileError(_Event, tag="file_error", kw_only=True, frozen=True):
     response: Response = UNSET
     gpu_ip: GpuIp | None = None
     duration_ms: Milliseconds | None = None
+    worker: WorkerName | None = None
+    gpu: Gpu | None = None
 
 
 class StageProgress(_Event, tag="stage_progress", kw_only=True, frozen=True):
@@ -110,20 +137,26 @@ class StageProgress(_Event, tag="stage_progress", kw_only=True, frozen=True):
 
 
 class StageComplete(_Event, tag="stage_complete", kw_only=True, frozen=True):
-    """The run of the stage is over, with these final counts."""
+    """The run of the stage is over, with these final counts; where one is absent, the files reported before count."""
 
     stage: StageName
-    processed_files: FileCount
+    processed_files: FileCount | None = None
     failed_files: FileCount | None = None
     total_files: FileCount | None = None
 
 
 class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True):
-    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled."""
+    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled.
+
+    `moreInFlight` is how many files are in flight beside those listed; `gpus` are those that the worker can see.
+    """
 
     stage: StageName
-    worker: str
-    files_in_flight: list[str] = []
+    worker: WorkerName
+    files_in_flight: list[FileName] = []
+    more_in_flight: FileCount | None = None
+    host: str | None = None
+    gpus: list[Gpu] = []
 
 
 class BatchComplete(_Event, tag="batch_complete", kw_only=True, frozen=True):

@@ -11,7 +11,8 @@ The rules:
     2. `attempts` counts every report of a file, duplicates too.
     3. `stage_progress` is a checkpoint: processed and errors become at least what it says. File events after it add
        on top.
-    4. `stage_complete` states the final counts, which replace those counted. A later one replaces them again.
+    4. `stage_complete` states the final counts, which replace those counted; a count that it leaves out stays as it is.
+       A later one replaces them again.
     5. After `stage_complete` a file event is late: it adds to `late` and to nothing else. Checkpoints and heartbeats
        then change nothing.
     6. A `stage_start` begins a new run, with counts from zero; but where events of the run came before its own
@@ -181,7 +182,8 @@ def _apply_file(state: StageState, event: FileEvent) -> None:
 
 
 def _apply_complete(state: StageState, event: StageComplete) -> None:
-    state.processed = event.processed_files
+    if event.processed_files is not None:
+        state.processed = event.processed_files
     if event.failed_files is not None:
         state.errors = event.failed_files
     _state_total(state, event.total_files)

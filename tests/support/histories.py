@@ -55,7 +55,8 @@ def events(stages: Sequence[str] = STAGES, *, checkpoints: bool = True) -> Searc
     ]
     if checkpoints:
         of_counts = common_of_stage | {"processed_files": small_counts, "failed_files": maybe, "total_files": maybe}
-        kinds += [st.builds(StageProgress, **of_counts), st.builds(StageComplete, **of_counts)]
+        of_end = of_counts | {"processed_files": maybe}
+        kinds += [st.builds(StageProgress, **of_counts), st.builds(StageComplete, **of_end)]
     return st.one_of(kinds)
 
 

@@ -51,7 +51,8 @@ def _counts(run: Sequence[StageEvent]) -> NaiveRun:
     completions = [event for event in run if isinstance(event, StageComplete)]
     processed, errors = _counted(open_part)
     if completions:
-        processed = completions[-1].processed_files
+        stated = [end.processed_files for end in completions if end.processed_files is not None]
+        processed = stated[-1] if stated else processed
         errors = next((end.failed_files for end in reversed(completions) if end.failed_files is not None), errors)
     stating = [event for event in [*open_part, *completions] if isinstance(event, StageStart | StageProgress)]
     totals = [event.total_files for event in [*stating, *completions] if event.total_files is not None]

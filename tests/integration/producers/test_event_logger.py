@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -52,6 +54,7 @@ def test_the_guides_calls_write_the_guides_events(event_logger: EventLogger, top
             "fileName": "audio001.wav",
             "response": {"status": "success"},
             "gpuIp": "10.0.0.7",
+            "worker": f"{socket.gethostname()}:{os.getpid()}",
         },
         {
             "eventType": "stage_progress",

@@ -142,6 +142,16 @@ def test_an_event_with_a_time_keeps_it() -> None:
             "Expected text without NUL - at `$.gpuIp`",
         ),
         (
+            b'{"eventType":"file_error","batchId":123,"stage":"denoise","fileName":"a","worker":"\\u0000"}',
+            InvalidField,
+            "Expected a name without NUL - at `$.worker`",
+        ),
+        (
+            b'{"eventType":"worker_heartbeat","batchId":123,"stage":"denoise","worker":"\\u0000"}',
+            InvalidField,
+            "Expected a name without NUL - at `$.worker`",
+        ),
+        (
             ('{"eventType":"file_error","batchId":123,"stage":"denoise","fileName":"' + "語" * 700 + '"}').encode(),
             InvalidField,
             "Expected at most 2048 bytes of UTF-8, got 2100 - at `$.fileName`",

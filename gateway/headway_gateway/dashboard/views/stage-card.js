@@ -103,6 +103,7 @@ function eventText(data) {
     case "stage_start":
       return data.totalFiles == null ? "▶️ Started" : `▶️ Started: ${count(data.totalFiles)} files`;
     default:
-      return `🏁 Finished: ${count(data.processedFiles ?? 0)} processed, ${count(data.failedFiles ?? 0)} failed`;
+      if (data.processedFiles == null) return "🏁 Finished";
+      return `🏁 Finished: ${count(data.processedFiles)} processed, ${count(data.failedFiles ?? 0)} failed`;
   }
 }
