@@ -6,6 +6,7 @@ died) is no outcome, a task that is cancelled has failed. The plugin reads the s
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -75,7 +76,7 @@ class _RunReporter(SchedulerPlugin):
         self._heartbeats = PeriodicCallback(self._beat, HEARTBEAT_EVERY_S * 1000)
         self._heartbeats.start()
         if not self._open:
-            self._end()
+            asyncio.get_running_loop().call_soon(self._end)  # once the scheduler has added the plugin
 
     async def close(self) -> None:
         self._heartbeats.stop()
@@ -107,7 +108,7 @@ class _RunReporter(SchedulerPlugin):
         **_: Any,
     ) -> None:
         if isinstance(exception, bytes):  # the scheduler's own: a worker that died, or none that may run the task
-            self._run.failed(name, pickle.loads(exception), where)
+            self._run.failed(name, pickle.loads(exception), where)  # type: ignore[no-untyped-call]
         else:
             kind = exception_text.partition("(")[0]
             self._run.failed(name, exception_text, where, type=kind, traceback=traceback_text)
