@@ -14,6 +14,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from headway_events.topics import (
     BATCH_TOPIC_CONFIG,
     BATCH_TOPIC_PARTITIONS,
+    MOST_REPLICAS,
+    PRODUCER_CONFIG,
     REGISTRY_PARTITIONS,
     REGISTRY_TOPIC_CONFIG,
 )
@@ -23,7 +25,6 @@ from headway.record import Record
 from headway.settings import Settings
 
 ADMIN_TIMEOUT_S: Final = 5.0
-MOST_REPLICAS: Final = 3
 MESSAGE_MAX_BYTES: Final = 1_000_000  # below the topic's max.message.bytes, with room for headers
 
 Arrived = Callable[[Record], None]
@@ -66,13 +67,7 @@ class KafkaSender:
         self._producer = Producer(
             {
                 **common,
-                "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
-                "acks": "all",
-                # A topic made a moment ago can refuse the first request and take the second. The broker, which knows
-                # nothing of this producer yet, accepts that, and then takes the first one's retry for a duplicate:
-                # lost, and reported as delivered.
-                "max.in.flight.requests.per.connection": 1,
-                "compression.type": "lz4",
+                **PRODUCER_CONFIG,
                 "linger.ms": 5,
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
                 "message.timeout.ms": 0,  # never given up: the outbox decides what waits on disk instead
