@@ -39,7 +39,7 @@ CREATED: Final = (
     "Whoever writes to it first creates it, with the partitions and the configuration below and a replication factor "
     f"of {MOST_REPLICAS}, or of the number of brokers where that is less."
 )
-PARTITIONER: Final = "A batch's partition is murmur2 of the key, as by Kafka's own clients; with librdkafka, `partitioner=murmur2_random`."
+PARTITIONER: Final = "Murmur2 of the key is the partition: Kafka's default; in librdkafka `partitioner=murmur2_random`."
 ANNOUNCING: Final = (
     "Each producer does so before its first event of a batch. To announce a batch again changes nothing: what an "
     "announcement leaves out stays as it was."
