@@ -120,10 +120,14 @@ def _on_process_shutdown(**_: Any) -> None:
 
 
 class _Heartbeats:
-    """Of a worker's main process, which knows what the pool is busy with: paced by Celery's own heartbeats."""
+    """Of a worker's main process, which knows what the pool is busy with: paced by Celery's own heartbeats.
+
+    Where it has become idle it says so once: a file that waits for its next attempt is in flight nowhere.
+    """
 
     def __init__(self) -> None:
         self._due_s = 0.0
+        self._busy: set[tuple[int, str]] = set()  # the batches and stages in which it was, the last time
 
     def __call__(self, sender: Any, **_: Any) -> None:
         if time.monotonic() < self._due_s:
@@ -131,12 +135,13 @@ class _Heartbeats:
         self._due_s = time.monotonic() + HEARTBEAT_EVERY_S
         from celery.worker.state import active_requests  # noqa: PLC0415 - slow to import, for workers alone
 
-        busy: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+        in_flight: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
         for request in list(active_requests):
             if file := _file_of(request.task, request.args, request.kwargs):
-                busy[file.batch_id, file.stage].append(file.name)
-        for (batch_id, stage), names in busy.items():
-            EventLogger.worker_heartbeat(batch_id, stage, sender.eventer.hostname, names)
+                in_flight[file.batch_id, file.stage].append(file.name)
+        for batch_id, stage in self._busy | in_flight.keys():
+            EventLogger.worker_heartbeat(batch_id, stage, sender.eventer.hostname, in_flight.get((batch_id, stage), []))
+        self._busy = set(in_flight)
 
 
 signals.task_success.connect(_on_success)

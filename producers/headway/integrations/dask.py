@@ -69,6 +69,7 @@ class _RunReporter(SchedulerPlugin):
         self._stage = stage
         self._names = names
         self._open = set(names)
+        self._busy: set[str] = set()  # the addresses of the workers that ran a file at the last heartbeats
 
     async def start(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
@@ -119,10 +120,15 @@ class _RunReporter(SchedulerPlugin):
         self._scheduler.remove_plugin(name=self.name)
 
     def _beat(self) -> None:
+        """For each worker that the scheduler hears from and that runs a file, or did so the last time."""
+        busy = set()
         for worker in list(self._scheduler.workers.values()):
-            names = [self._names[task.key] for task in worker.processing if task.key in self._open]
-            if names and time.time() - worker.last_seen < SEEN_WITHIN_S:
+            names = [self._names[task.key] for task in worker.executing if task.key in self._open]
+            if (names or worker.address in self._busy) and time.time() - worker.last_seen < SEEN_WITHIN_S:
                 self._run.beat(worker.address, names)
+            if names:
+                busy.add(worker.address)
+        self._busy = busy
 
 
 def _computed_ms(startstops: Iterable[Mapping[str, Any]]) -> float | None:

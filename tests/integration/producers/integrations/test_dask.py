@@ -21,7 +21,7 @@ from headway.integrations.dask import map_files
 dask.HEARTBEAT_EVERY_S = 0.1
 
 def sleep(path):
-    time.sleep(0.5)
+    time.sleep(1.2)  # longer than the scheduler takes to hear what a worker runs
 
 if __name__ == "__main__":
     cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
@@ -73,6 +73,6 @@ def test_a_cancelled_file_has_failed_heartbeats_name_those_in_flight_and_the_plu
     assert (run.total, run.processed, run.errors, run.late) == (3, 2, 1, 0)
     assert set(errors) == {"c"}
     beats = [event.files_in_flight for event in events if isinstance(event, WorkerHeartbeat)]
-    assert any("b" in names for names in beats)
+    assert ["b"] in beats
     nothing = reported(topics, batch_id + 1).run
     assert (nothing.total, nothing.processed, nothing.status) == (0, 0, Status.COMPLETE)
