@@ -27,6 +27,7 @@ except ImportError as error:
 
 HEARTBEAT_EVERY_S: Final = 10.0  # a third of the time after which a silent stage counts as stalled
 POLL_S: Final = 0.1  # between two looks at a result, where the backend does not send it
+SHUTDOWN_S: Final = 1.0  # a pool process that is replaced holds up tasks; what Kafka has not taken waits on disk
 SETTLE_S: Final = 0.5  # Celery stores a result before it sends `task_success`: the last file's event is on its way
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -116,7 +117,7 @@ def _on_revoked(sender: Any, request: Any, terminated: bool, expired: bool, **_:
 
 
 def _on_process_shutdown(**_: Any) -> None:
-    EventLogger.close()  # pool processes end without `atexit`
+    EventLogger.close(SHUTDOWN_S)  # pool processes end without `atexit`
 
 
 class _Heartbeats:

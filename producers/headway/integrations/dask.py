@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from headway.arguments import check_batch, file_name_text
-from headway.errors import MissingExtra
+from headway.errors import InvalidArgument, MissingExtra
 from headway.integrations.remote_run import RemoteRun
 
 try:
@@ -51,8 +51,10 @@ def map_files(
         **options: for `Client.map`, such as `retries` and `resources`.
 
     Raises:
-        InvalidArgument: what is to be reported cannot be.
+        InvalidArgument: the client does not block, or what is to be reported cannot be.
     """
+    if client.asynchronous:
+        raise InvalidArgument("client", "expected a blocking client, got an asynchronous one")
     files = list(paths)
     group = f"{stage}-{uuid4().hex}"
     names = {(group, number): file_name_text(path) for number, path in enumerate(files)}
@@ -112,7 +114,7 @@ class _RunReporter(SchedulerPlugin):
             self._run.failed(name, pickle.loads(exception), where)  # type: ignore[no-untyped-call]
         else:
             kind = exception_text.partition("(")[0]
-            self._run.failed(name, exception_text, where, type=kind, traceback=traceback_text)
+            self._run.failed(name, exception_text, where, kind=kind, traceback=traceback_text)
 
     def _end(self) -> None:
         self._run.complete()

@@ -60,16 +60,17 @@ def map_files(
     task = ray.remote(**{**options, "num_returns": 2})(_measured(function))
     waiting = iter(paths)
     run = RemoteRun(check_batch(batch_id), stage, len(paths) if isinstance(paths, Sized) else None)
-    running: dict[ray.ObjectRef[Any], tuple[Path, ray.ObjectRef[Any]]] = {}
+    running: dict[ray.ObjectRef[Any], tuple[Path, str, ray.ObjectRef[Any]]] = {}
     while True:
         for path in islice(waiting, in_flight - len(running)):
+            name = file_name_text(path)
             measured, result = cast("list[ray.ObjectRef[Any]]", task.remote(path))
-            running[measured] = path, result
+            running[measured] = path, name, result
         if not running:
             break
         for measured in _ended(list(running), run):
-            path, result = running.pop(measured)
-            _report(run, file_name_text(path), measured)
+            path, name, result = running.pop(measured)
+            _report(run, name, measured)
             yield path, result
     run.complete()
 
@@ -99,7 +100,7 @@ def _report(run: RemoteRun, name: str, measured: ray.ObjectRef[Any]) -> None:
     try:
         where, took_ms = ray.get(measured)
     except RayTaskError as error:
-        run.failed(name, error.cause, type=type(error.cause).__name__, traceback=_COLOUR.sub("", str(error)))
+        run.failed(name, error.cause, traceback=_COLOUR.sub("", str(error)))
     except RayError as error:
         run.failed(name, error)
     else:

@@ -6,10 +6,10 @@ That one process writes all of the run's events, so that they are in order, and 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from headway.event_logger import EventLogger
 from headway.intervals import default_interval, is_due
+from headway.response import MOST_TRACEBACK_CHARACTERS, describe_error
 
 
 class RemoteRun:
@@ -36,13 +36,22 @@ class RemoteRun:
         self._failed.discard(name)
         self._checkpoint_if_due()
 
-    def failed(self, name: str, error: BaseException | str, where: str | None = None, **details: str) -> None:
-        """A file failed; `details` are what is known of an exception that is not at hand: its type and traceback."""
-        if details:
-            response: dict[str, Any] = {"status": "error", "message": str(error), **details}
-            EventLogger.file_complete(self._batch_id, self._stage, name, where, response)
-        else:
-            EventLogger.file_error(self._batch_id, self._stage, name, error, where)
+    def failed(
+        self,
+        name: str,
+        error: BaseException | str,
+        where: str | None = None,
+        *,
+        kind: str | None = None,
+        traceback: str | None = None,
+    ) -> None:
+        """A file failed; `kind` and `traceback` are those of an exception that is not at hand, or not as it was."""
+        response = describe_error(error)
+        if kind is not None:
+            response["type"] = kind
+        if traceback is not None:
+            response["traceback"] = traceback[-MOST_TRACEBACK_CHARACTERS:]
+        EventLogger.file_complete(self._batch_id, self._stage, name, where, response)
         if name not in self._succeeded:
             self._failed.add(name)
         self._checkpoint_if_due()
