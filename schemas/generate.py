@@ -20,6 +20,8 @@ from headway_events.topics import (
     BATCH_TOPIC_CONFIG,
     BATCH_TOPIC_PARTITIONS,
     DEAD_LETTER_TOPIC_CONFIG,
+    MOST_REPLICAS,
+    PRODUCER_CONFIG,
     REGISTRY_PARTITIONS,
     REGISTRY_TOPIC_CONFIG,
 )
@@ -32,6 +34,20 @@ GENERATED: Final = HERE / "generated"
 GOLDEN: Final = HERE / "golden"
 KAFKA_BINDING: Final = "0.5.0"
 TEXT: Final = {"type": "string"}
+
+CREATED: Final = (
+    "Whoever writes to it first creates it, with the partitions and the configuration below and a replication factor "
+    f"of {MOST_REPLICAS}, or of the number of brokers where that is less."
+)
+PARTITIONER: Final = "Murmur2 of the key is the partition: Kafka's default; in librdkafka `partitioner=murmur2_random`."
+ANNOUNCING: Final = (
+    "Each producer does so before its first event of a batch. To announce a batch again changes nothing: what an "
+    "announcement leaves out stays as it was."
+)
+REPORTING: Final = (
+    "The record's timestamp is when it happened, as in the event. `x-kafka-producer` is what keeps events in order and "
+    "without duplicates; with more than one request in flight, a topic made a moment ago can lose the first records."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,12 +116,15 @@ def channels() -> JSON:
     names = TopicNames()
     batch: JSON = {
         "address": f"{names.prefix}{{batchId}}",
-        "description": "All that happened to one batch, in order: the offset is an event's position everywhere.",
+        "description": (
+            "All that happened to one batch, in order: the offset is an event's position everywhere. "
+            f"{CREATED} An event of the whole batch, which names no stage, has no key."
+        ),
         "parameters": {"batchId": {"description": "The batch, a signed 64-bit integer."}},
     }
     registry: JSON = {
         "address": names.registry,
-        "description": "Which batches there are: the last of each batch holds.",
+        "description": f"Which batches there are: the last of each batch holds. {CREATED} {PARTITIONER}",
     }
     refused: JSON = {"address": names.dead_letters, "description": "Records that are not events, as they came."}
     return {
@@ -116,14 +135,15 @@ def channels() -> JSON:
 
 
 def topic(message_names: Iterable[str], config: Mapping[str, str], partitions: int | None) -> JSON:
-    """The messages and the Kafka binding of a channel; the binding has no words for the rest of the configuration."""
+    """The messages and the Kafka binding of a channel, with all of the topic's configuration."""
     numbers = {name: int(config[name]) for name in ("retention.ms", "max.message.bytes") if name in config}
+    settings = {**config, "cleanup.policy": [config["cleanup.policy"]], **numbers}
     return {
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in message_names},
         "bindings": {
             "kafka": {
                 **({"partitions": partitions} if partitions else {}),
-                "topicConfiguration": {"cleanup.policy": [config["cleanup.policy"]], **numbers},
+                "topicConfiguration": settings,
                 "bindingVersion": KAFKA_BINDING,
             }
         },
@@ -140,10 +160,13 @@ def operations() -> JSON:
         "followBatches": ("receive", "registry", "The projectors share the batches by the registry's partitions."),
         "refuseRecord": ("send", "deadLetters", "The projector puts aside what it cannot count."),
     }
-    return {
+    found: JSON = {
         name: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
         for name, (action, channel, summary) in described.items()
     }
+    for name, description in (("announceBatch", ANNOUNCING), ("reportEvents", REPORTING)):
+        found[name] |= {"description": description, "x-kafka-producer": PRODUCER_CONFIG}
+    return found
 
 
 def messages(records: list[JSON]) -> JSON:

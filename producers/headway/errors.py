@@ -2,7 +2,8 @@
 
 HeadwayError
 ├── InvalidArgument     an argument of a call is of the wrong type or out of range
-└── InvalidSetting      a HEADWAY_* setting cannot be read
+├── InvalidSetting      a HEADWAY_* setting cannot be read
+└── MissingExtra        an integration's library is not installed
 """
 
 from __future__ import annotations
@@ -25,3 +26,11 @@ class InvalidSetting(HeadwayError, ValueError):
         super().__init__(f"{name} is {value!r}; expected {expected}")
         self.name = name
         self.value = value
+
+
+class MissingExtra(HeadwayError, ImportError):
+    """An integration needs a library that is not installed."""
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"headway.integrations.{extra} needs a library: pip install 'headway[{extra}]'")
+        self.extra = extra

@@ -15,6 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from headway_events.topics import (
     BATCH_TOPIC_CONFIG,
     BATCH_TOPIC_PARTITIONS,
+    MOST_REPLICAS,
+    PRODUCER_CONFIG,
     REGISTRY_PARTITIONS,
     REGISTRY_TOPIC_CONFIG,
 )
@@ -26,7 +28,6 @@ from headway.settings import Settings
 ADMIN_TIMEOUT_S: Final = 5.0
 OWN_HEADERS: Final = frozenset({"ce_id", "ce_time"})  # that differ from record to record
 PATIENCE_S: Final = 1.0  # ten times what a topic takes; a kill -9 would lose what waits for it in memory
-MOST_REPLICAS: Final = 3
 MESSAGE_MAX_BYTES: Final = 1_000_000  # below the topic's max.message.bytes, with room for headers
 
 Delivered = Callable[[KafkaError | None, Message], None]
@@ -63,13 +64,7 @@ class KafkaSender:
         self._producer = Producer(
             {
                 **common,
-                "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
-                "acks": "all",
-                # A topic made a moment ago can refuse the first request and take the second. The broker, which knows
-                # nothing of this producer yet, accepts that, and then takes the first one's retry for a duplicate:
-                # lost, and reported as delivered.
-                "max.in.flight.requests.per.connection": 1,
-                "compression.type": "lz4",
+                **PRODUCER_CONFIG,
                 "linger.ms": 1,  # the outbox has gathered already
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
                 "topic.metadata.propagation.max.ms": 5000,  # a deleted topic's records are refused, and sent again

@@ -24,6 +24,18 @@ REGISTRY_TOPIC_CONFIG: Final[dict[str, str]] = {
     "cleanup.policy": "compact",
     "compression.type": "producer",
 }
+MOST_REPLICAS: Final = 3  # of a new topic; fewer where there are fewer brokers
+PRODUCER_CONFIG: Final[dict[str, str | int | bool]] = {
+    "enable.idempotence": True,  # with acks=all: no duplicate and no reordering by retries
+    "acks": "all",
+    # A topic made a moment ago can refuse the first request and take the second. The broker, which knows nothing of
+    # this producer yet, accepts that, and then takes the first one's retry for a duplicate: lost, and reported as
+    # delivered.
+    "max.in.flight.requests.per.connection": 1,
+    "compression.type": "lz4",
+}
+"""Of whoever writes events or announcements, in any language; see `registry_partition` for the partitioner."""
+
 DEAD_LETTER_TOPIC_CONFIG: Final[dict[str, str]] = {
     "cleanup.policy": "delete",
     "compression.type": "producer",
