@@ -26,13 +26,16 @@ from headway_events.events import (
 )
 from headway_events.fold import (
     BatchState,
+    BusyWorker,
     Outcome,
     StageState,
     Status,
     batch_status,
     fold,
     fold_batch,
+    is_silent,
     percent,
+    restore_workers,
     status_at,
 )
 from headway_events.registry import Announcement, BadAnnouncement, decode_announcement, encode_announcement
@@ -47,6 +50,7 @@ __all__ = [
     "BadEvent",
     "BatchComplete",
     "BatchState",
+    "BusyWorker",
     "Event",
     "FileComplete",
     "FileError",
@@ -74,10 +78,12 @@ __all__ = [
     "fold",
     "fold_batch",
     "headers",
+    "is_silent",
     "key",
     "percent",
     "registry_key",
     "registry_partition",
+    "restore_workers",
     "resume",
     "snapshot",
     "status_at",

@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 MAX_STAGE_LENGTH: Final = 100  # characters; with MAX_FILE_NAME_BYTES an index row stays below Postgres's 2,704 bytes
 MAX_FILE_NAME_LENGTH: Final = 1024  # characters; an S3 key's longest
 MAX_FILE_NAME_BYTES: Final = 2048  # of UTF-8, for the same index row
+MAX_WORKER_LENGTH: Final = 255  # characters; with MAX_STAGE_LENGTH for the same index row
 MAX_COUNT: Final = 2**31 - 1  # a Postgres integer
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}  # for the JSON Schema; `decode` looks for NUL itself, which is faster
@@ -38,6 +39,15 @@ FileName: TypeAlias = Annotated[
         min_length=1,
         max_length=MAX_FILE_NAME_LENGTH,
         description=f"The file, unique in its stage; at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, without NUL.",
+        extra_json_schema=_NO_NUL,
+    ),
+]
+WorkerName: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_WORKER_LENGTH,
+        description="The worker, unique in its stage, without NUL.",
         extra_json_schema=_NO_NUL,
     ),
 ]
@@ -119,11 +129,14 @@ class StageComplete(_Event, tag="stage_complete", kw_only=True, frozen=True):
 
 
 class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True):
-    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled."""
+    """A worker is alive and busy with these files; with none it is idle. Never counted.
+
+    A worker with files in flight that is heard no more is silent, and a stage of which nothing is heard is stalled.
+    """
 
     stage: StageName
-    worker: str
-    files_in_flight: list[str] = []
+    worker: WorkerName
+    files_in_flight: list[FileName] = []
 
 
 class BatchComplete(_Event, tag="batch_complete", kw_only=True, frozen=True):

@@ -21,6 +21,7 @@ from headway_events.events import (
     MAX_FILE_NAME_LENGTH,
     BatchComplete,
     Event,
+    WorkerHeartbeat,
 )
 
 CE_TYPE_PREFIX: Final = "headway."
@@ -142,15 +143,23 @@ def _check_text(event: Event) -> None:
     if "\0" in event.stage:
         raise InvalidField("Expected a name without NUL - at `$.stage`")
     if isinstance(event, FILE_EVENTS):
-        name = event.file_name
-        if "\0" in name:
-            raise InvalidField("Expected a name without NUL - at `$.fileName`")
-        if len(name) > MAX_FILE_NAME_LENGTH // 2 and len(name.encode()) > MAX_FILE_NAME_BYTES:
-            raise InvalidField(
-                f"Expected at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, got {len(name.encode())} - at `$.fileName`"
-            )
+        _check_file_name(event.file_name, "$.fileName")
         if event.gpu_ip is not None and "\0" in event.gpu_ip:
             raise InvalidField("Expected text without NUL - at `$.gpuIp`")
+    elif isinstance(event, WorkerHeartbeat):
+        if "\0" in event.worker:
+            raise InvalidField("Expected a name without NUL - at `$.worker`")
+        for place, name in enumerate(event.files_in_flight):
+            _check_file_name(name, f"$.filesInFlight[{place}]")
+
+
+def _check_file_name(name: str, path: str) -> None:
+    if "\0" in name:
+        raise InvalidField(f"Expected a name without NUL - at `{path}`")
+    if len(name) > MAX_FILE_NAME_LENGTH // 2 and len(name.encode()) > MAX_FILE_NAME_BYTES:
+        raise InvalidField(
+            f"Expected at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, got {len(name.encode())} - at `{path}`"
+        )
 
 
 def _stamped(event: Event, recorded_ms: int) -> Event:

@@ -32,7 +32,7 @@ def test_a_record_too_large_is_lost_alone_and_counted(
 ) -> None:
     incompressible = "".join(map(chr, range(0x4E00, 0x9FA5))) * 50
     event_logger.file_complete(batch_id, "denoise", "before")
-    event_logger.worker_heartbeat(batch_id, "denoise", incompressible[: int(megabytes * 1e6 / 3)], [])
+    event_logger.file_complete(batch_id, "denoise", "between", incompressible[: int(megabytes * 1e6 / 3)])
     event_logger.file_complete(batch_id, "denoise", "after")
     assert event_logger.flush(30) == 0
     assert _files(topics, batch_id, 2) == ["before", "after"]

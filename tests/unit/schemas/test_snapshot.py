@@ -6,7 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from headway_events import Event, FileComplete, FileError, StageComplete, StageStart, resume, snapshot
+from headway_events import (
+    Event,
+    FileComplete,
+    FileError,
+    StageComplete,
+    StageStart,
+    WorkerHeartbeat,
+    resume,
+    snapshot,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,12 +61,15 @@ def test_a_snapshot_has_the_form_that_the_stream_promises() -> None:
         StageStart(batch_id=BATCH_ID, stage="denoise", total_files=4, timestamp=BEGINNING),
         FileComplete(batch_id=BATCH_ID, stage="denoise", file_name="a.wav", timestamp=BEGINNING),
         FileError(batch_id=BATCH_ID, stage="denoise", file_name="b.wav", timestamp=BEGINNING),
+        WorkerHeartbeat(
+            batch_id=BATCH_ID, stage="denoise", worker="w", files_in_flight=["c.wav", "b.wav"], timestamp=BEGINNING
+        ),
         StageComplete(batch_id=BATCH_ID, stage="encode", processed_files=2, failed_files=0, timestamp=BEGINNING),
     ]
 
-    assert snapshot(fold_in_python(history), batch_id=BATCH_ID, offset=4) == {
+    assert snapshot(fold_in_python(history), batch_id=BATCH_ID, offset=5) == {
         "batchId": BATCH_ID,
-        "offset": 4,
+        "offset": 5,
         "closed": False,
         "stages": [
             {
@@ -73,8 +85,12 @@ def test_a_snapshot_has_the_form_that_the_stream_promises() -> None:
                 "startedAt": "2024-01-13T10:00:00Z",
                 "updatedAt": "2024-01-13T10:00:00Z",
                 "endedAt": None,
+                "filesLeftOut": 0,
                 "percent": 25,
                 "outcomes": {"success": ["a.wav"], "error": ["b.wav"]},
+                "workers": [
+                    {"worker": "w", "lastHeardAt": "2024-01-13T10:00:00Z", "filesInFlight": ["c.wav", "b.wav"]}
+                ],
             },
             {
                 "stage": "encode",
@@ -89,13 +105,22 @@ def test_a_snapshot_has_the_form_that_the_stream_promises() -> None:
                 "startedAt": "2024-01-13T10:00:00Z",
                 "updatedAt": "2024-01-13T10:00:00Z",
                 "endedAt": "2024-01-13T10:00:00Z",
+                "filesLeftOut": 0,
                 "percent": None,
             },
         ],
     }
 
 
-@pytest.mark.parametrize("broken", [{"processed": "many"}, {"status": "asleep"}, {"outcomes": {"maybe": ["a.wav"]}}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"processed": "many"},
+        {"status": "asleep"},
+        {"outcomes": {"maybe": ["a.wav"]}},
+        {"workers": [{"worker": "w", "lastHeardAt": "soon", "filesInFlight": []}]},
+    ],
+)
 def test_a_snapshot_with_a_wrong_value_is_refused(broken: dict[str, Any]) -> None:
     taken = sent([StageStart(batch_id=BATCH_ID, stage="denoise")], 1)
     taken["stages"][0] |= broken

@@ -12,7 +12,7 @@ import { emptyBatch, foldBatch } from "./fold.js";
 import { SharedBatchStream, canShare } from "./shared-stream.js";
 import { BatchStream } from "./stream.js";
 
-export { batchStatus, emptyBatch, emptyStage, fold, foldBatch, percent, resume, statusAt } from "./fold.js";
+export { batchStatus, emptyBatch, emptyStage, fold, foldBatch, percent, resume, silentWorkers, statusAt } from "./fold.js";
 export { exactJson } from "./json.js";
 
 /** @typedef {import("./fold.js").BatchState} BatchState */
