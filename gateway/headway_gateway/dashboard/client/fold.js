@@ -19,6 +19,8 @@
  * @property {Set<string>} files in the order in which it named them, without those reported since
  */
 
+/** A worker, how long it has not been heard, and its files in flight. @typedef {{name: string, silentMs: number, files: string[]}} SilentWorker */
+
 /**
  * One run of one stage, after the events so far. Times are the text of the events.
  *
@@ -372,7 +374,7 @@ export function statusAt(stage, now, stalledAfterMs) {
  * @param {StageState} stage
  * @param {number} now milliseconds since 1970
  * @param {number} silentAfterMs
- * @returns {{name: string, silentMs: number, files: string[]}[]}
+ * @returns {SilentWorker[]}
  */
 export function silentWorkers(stage, now, silentAfterMs) {
   return [...stage.workers]

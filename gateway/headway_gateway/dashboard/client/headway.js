@@ -19,6 +19,7 @@ export { exactJson } from "./json.js";
 /** @typedef {import("./fold.js").BatchEvent} BatchEvent */
 /** @typedef {import("./fold.js").StageState} StageState */
 /** @typedef {import("./fold.js").Snapshot} Snapshot */
+/** @typedef {import("./fold.js").SilentWorker} SilentWorker */
 /** @typedef {import("./fold.js").Status} Status */
 /** @typedef {import("./stream.js").Connection} Connection */
 /** @typedef {import("./stream.js").StateMessage} StateMessage */
