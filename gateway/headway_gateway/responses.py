@@ -58,7 +58,7 @@ class CurrentRun(Run):
     workers: Annotated[list[BusyWorker], Meta(description="Those heard the longest ago first.")]
     files_left_out: Annotated[
         int,
-        Meta(description="Files that heartbeats named and that `workers` does not have, as it has 10,000; each time."),
+        Meta(description="Files named by heartbeats that `workers` does not have, as it has 10,000; each time."),
     ]
 
 
