@@ -21,8 +21,8 @@ up: setup ## start Kafka, PostgreSQL, projector and gateway, and wait until heal
 down: ## stop all that `make up` started
 	@if [ -x $(PY) ]; then $(PY) -m infra.local down; fi
 
-test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name'
-	$(PY) -m pytest $(ARGS)
+test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name' FAULTS=full
+	HEADWAY_TEST_FAULTS='$(FAULTS)' $(PY) -m pytest $(ARGS)
 
 bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay produce'
 	$(PY) -m bench $(QUESTIONS)

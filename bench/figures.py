@@ -10,9 +10,10 @@ import msgspec
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a figure is asked to keep; give one of them."""
+    """What a figure is asked to keep: all that are given."""
 
     ratio_at_least: float | None = None
+    ratio_below: float | None = None
     at_least: float | None = None  # in the figure's unit
     below: float | None = None  # in the figure's unit
 
@@ -63,6 +64,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         ratio, least, below = self.bound.ratio_at_least, self.bound.at_least, self.bound.below
         return (
             (ratio is None or self.ratio >= ratio)
+            and (self.bound.ratio_below is None or self.ratio < self.bound.ratio_below)
             and (least is None or self.ours >= least)
             and (below is None or self.ours < below)
         )
@@ -89,6 +91,8 @@ def _asked(figure: Figure) -> str:
     parts = []
     if figure.bound.ratio_at_least is not None:
         parts.append(f"ratio at least {figure.bound.ratio_at_least:g}")
+    if figure.bound.ratio_below is not None:
+        parts.append(f"ratio below {figure.bound.ratio_below:g}")
     if figure.bound.at_least is not None:
         parts.append(f"at least {_number(figure.bound.at_least)} {figure.unit}")
     if figure.bound.below is not None:

@@ -103,7 +103,7 @@ class BenchStack:
         service = Service(
             name=name,
             command=lambda: [program(name), "run"],
-            directory=self.directory / "logs",
+            directory=self.directory / "logs" / str(port),  # each of several has files of its own
             healthy=lambda: answers(f"http://127.0.0.1:{port}/healthz"),
             environment={**self.environment, port_setting: str(port), **(settings or {})},
             tied=True,

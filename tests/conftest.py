@@ -29,7 +29,11 @@ from support.topics import Topics
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith("HEADWAY_") and name not in {"HEADWAY_TEST_STACK", "HEADWAY_CHROMIUM"}:
+        if name.startswith("HEADWAY_") and name not in {
+            "HEADWAY_TEST_STACK",
+            "HEADWAY_TEST_FAULTS",
+            "HEADWAY_CHROMIUM",
+        }:
             monkeypatch.delenv(name)
 
 

@@ -27,9 +27,9 @@ from bench.peers.streaming import Message, StreamServer, gateway, messages_of
 from bench.stack import BenchStack
 
 ROUNDS = 3
-FILES = 20_000
+FILES = 10_000
 JOINERS = 100
-LIVE_FILES = 5_000
+LIVE_FILES = 2_000
 LIVE_CLIENTS = 500
 WARM_UP_FILES = 50  # to one client before a replay, so that no server answers for the first time
 SETTLE_S = 3.0  # for a server to be done with clients that have gone, before the next one is measured

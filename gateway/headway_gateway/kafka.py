@@ -25,6 +25,8 @@ FIRST_RECORDS: Final = 250  # of a range that begins anew: somebody waits for th
 SLICE: Final = 250  # records taken at a time; what they are more than CHUNK_BYTES is bounded by what the client queues
 REST_S: Final = 0.02  # for the records that follow the first; they came in the same response, or come soon
 WAIT_S: Final = 0.05  # how soon an order to the follower is carried out; a record ends the wait at once
+LOADER_FETCH_WAIT_MS: Final = 10  # a broker answers a connection's requests in turn: the next topic's wait behind this
+FOLLOWER_FETCH_WAIT_MS: Final = 100
 LOAD_TIMEOUT_S: Final = 15.0
 ASK_TIMEOUT_S: Final = 5.0
 LEADER_TIMEOUT_S: Final = 0.5
@@ -45,7 +47,7 @@ class TopicReader:
     """Loads ranges of topics. One thread at a time; goes on where it stopped without asking Kafka anew."""
 
     def __init__(self, bootstrap: str, names: TopicNames) -> None:
-        self._consumer = _consumer(bootstrap)
+        self._consumer = _consumer(bootstrap, LOADER_FETCH_WAIT_MS)
         self._names = names
         self.at: tuple[str, int] | None = None
         """Topic and offset of the record that would come next."""
@@ -100,7 +102,10 @@ class TopicReader:
         if not messages:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         chunk = _chunk(self._names, topic, messages, first)
-        self.at = (topic, chunk.next_offset)
+        if chunk.next_offset < end:
+            self.at = (topic, chunk.next_offset)
+        else:
+            self._consumer.unassign()  # at the topic's end it would ask for more, and whoever asks next would wait
         return chunk
 
     def close(self) -> None:
@@ -168,7 +173,7 @@ class Follower:
         self._orders.put(unassign)
 
     def _run(self) -> None:
-        consumer = _consumer(self._bootstrap)
+        consumer = _consumer(self._bootstrap, FOLLOWER_FETCH_WAIT_MS)
         while not self._stopped.is_set():
             while not self._orders.empty():
                 self._orders.get()(consumer)
@@ -193,7 +198,7 @@ class Follower:
                 self._arrived(topic, chunk)
 
 
-def _consumer(bootstrap: str) -> Consumer:
+def _consumer(bootstrap: str, fetch_wait_ms: int) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -201,7 +206,7 @@ def _consumer(bootstrap: str) -> Consumer:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 100,
+            "fetch.wait.max.ms": fetch_wait_ms,
             "fetch.error.backoff.ms": 50,
             "queued.max.messages.kbytes": 8 * 1024,  # fetched ahead
             "fetch.queue.backoff.ms": 10,  # when that is full; by default the client waits for a second, and starves

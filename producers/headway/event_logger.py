@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from headway_events import (
+    EVENT_TYPES,
     Announcement,
     BadEvent,
     BatchComplete,
     Event,
     FileComplete,
     FileError,
+    FileEvent,
     StageComplete,
     StageProgress,
     StageStart,
@@ -35,13 +37,16 @@ from msgspec import UNSET, Raw
 
 from headway import process_end
 from headway.arguments import check_batch, check_labels, check_text, encode_as_meant, encode_checked, file_name_text
+from headway.encoding import encode_file
 from headway.outbox import Outbox
-from headway.record import Record
+from headway.record import ANNOUNCEMENT, Record
 from headway.response import describe_error, encode_response
 from headway.settings import Settings
 from headway.track import Path, Stage, track
 
 FLUSH_TIMEOUT_S: Final = 30.0
+MOST_STAGES: Final = 10_000  # remembered; a pipeline has a few
+_TYPE_OF: Final = {kind: name for name, kind in EVENT_TYPES.items()}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +99,8 @@ class EventLogger:
         self._outbox = Outbox(self._settings)
         self._id_prefix = f"{os.urandom(8).hex()}-"
         self._numbers = itertools.count(1)
-        self._announced: set[int] = set()
+        self._topics: dict[int, str] = {}  # of the batches announced
+        self._keys: dict[str, bytes] = {}  # the record keys of stages whose events have been accepted
 
     @classmethod
     def default(cls) -> EventLogger:
@@ -117,9 +123,7 @@ class EventLogger:
             name=check_text("name", name),
             labels=check_labels(labels or {}),
         )
-        value = encode_checked(announcement)
-        self._announced.add(batch_id)
-        self._put_announcement(announcement, value)
+        self._announce(announcement, encode_checked(announcement))
 
     @_on_class_or_instance
     def stage_start(self, batch_id: int, stage: str, total_files: int | None = None) -> None:
@@ -153,17 +157,7 @@ class EventLogger:
         if self._settings.disabled:
             return
         failed = isinstance(response, dict) and response.get("status") == "error"
-        self._log(
-            (FileError if failed else FileComplete)(
-                batch_id=batch_id,
-                timestamp=datetime.now(UTC),
-                stage=stage,
-                file_name=file_name_text(file_name),
-                response=UNSET if response is None else Raw(encode_response(response)),
-                gpu_ip=gpu_ip,
-                duration_ms=duration_ms,
-            )
-        )
+        self._log_file(FileError if failed else FileComplete, batch_id, stage, file_name, response, gpu_ip, duration_ms)
 
     @_on_class_or_instance
     def file_error(
@@ -177,19 +171,8 @@ class EventLogger:
         duration_ms: float | None = None,
     ) -> None:
         """A file failed in a stage. Of an exception, its type, message and traceback (its last part) are reported."""
-        if self._settings.disabled:
-            return
-        self._log(
-            FileError(
-                batch_id=batch_id,
-                timestamp=datetime.now(UTC),
-                stage=stage,
-                file_name=file_name_text(file_name),
-                response=Raw(encode_response(describe_error(error))),
-                gpu_ip=gpu_ip,
-                duration_ms=duration_ms,
-            )
-        )
+        if not self._settings.disabled:
+            self._log_file(FileError, batch_id, stage, file_name, describe_error(error), gpu_ip, duration_ms)
 
     @_on_class_or_instance
     def stage_progress(
@@ -292,45 +275,66 @@ class EventLogger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _log_file(
+        self,
+        kind: type[FileEvent],
+        batch_id: int,
+        stage: str,
+        file_name: str | os.PathLike[str],
+        response: Any,
+        gpu_ip: str | None,
+        duration_ms: float | None,
+    ) -> None:
+        now = datetime.now(UTC)
+        if type(batch_id) is int and type(stage) is str and stage in self._keys and batch_id in self._topics:
+            value = encode_file(kind, batch_id, now, stage, file_name, response, gpu_ip, duration_ms)
+            if value is not None:
+                self._put(batch_id, self._topics[batch_id], self._keys[stage], value, now, _TYPE_OF[kind])
+                return
+        self._log(
+            kind(
+                batch_id=batch_id,
+                timestamp=now,
+                stage=stage,
+                file_name=file_name_text(file_name),
+                response=UNSET if response is None else Raw(encode_response(response)),
+                gpu_ip=gpu_ip,
+                duration_ms=duration_ms,
+            )
+        )
+
     def _log(self, event: Event) -> None:
         try:
             value = encode(event)
         except (BadEvent, OverflowError) as error:
             event, value = encode_as_meant(event, error)
-        batch_id = event.batch_id
-        if batch_id not in self._announced:
-            self._announced.add(batch_id)
+        batch_id, now, stage_key = event.batch_id, event.timestamp, key(event)
+        assert now is not None
+        topic = self._topics.get(batch_id)
+        if topic is None:
             topic = self._settings.names.of_batch(batch_id)
-            announcement = Announcement(batch_id=batch_id, topic=topic, created_at=event.timestamp)
-            self._put_announcement(announcement, encode_announcement(announcement))
-        assert event.timestamp is not None
-        self._outbox.put(
-            Record(
-                batch_id,
-                self._settings.names.of_batch(batch_id),
-                key(event),
-                value,
-                int(event.timestamp.timestamp() * 1000),
-                event.event_type,
-                self._next_id(),
-                event.timestamp.isoformat(),
-            )
-        )
+            announcement = Announcement(batch_id=batch_id, topic=topic, created_at=now)
+            self._announce(announcement, encode_announcement(announcement))
+        if stage_key is not None and len(self._keys) < MOST_STAGES:
+            self._keys[stage_key.decode()] = stage_key
+        self._put(batch_id, topic, stage_key, value, now, event.event_type)
 
-    def _put_announcement(self, announcement: Announcement, value: bytes) -> None:
+    def _announce(self, announcement: Announcement, value: bytes) -> None:
         assert announcement.created_at is not None
-        self._outbox.put(
-            Record(
-                announcement.batch_id,
-                self._settings.names.registry,
-                registry_key(announcement.batch_id),
-                value,
-                int(announcement.created_at.timestamp() * 1000),
-                "",
-                self._next_id(),
-                "",
-            )
+        batch_id = announcement.batch_id
+        self._topics[batch_id] = announcement.topic
+        self._put(
+            batch_id,
+            self._settings.names.registry,
+            registry_key(batch_id),
+            value,
+            announcement.created_at,
+            ANNOUNCEMENT,
         )
 
-    def _next_id(self) -> str:
-        return f"{self._id_prefix}{next(self._numbers)}"
+    def _put(
+        self, batch_id: int, topic: str, record_key: bytes | None, value: bytes, happened: datetime, event_type: str
+    ) -> None:
+        event_id = f"{self._id_prefix}{next(self._numbers)}"
+        timestamp_ms = int(happened.timestamp() * 1000)
+        self._outbox.put(Record(batch_id, topic, record_key, value, timestamp_ms, event_type, event_id))

@@ -23,11 +23,12 @@ from headway.record import Record
 from headway.settings import Settings
 
 ADMIN_TIMEOUT_S: Final = 5.0
+OWN_HEADERS: Final = frozenset({"ce_id", "ce_time"})  # that differ from record to record
 MOST_REPLICAS: Final = 3
 MESSAGE_MAX_BYTES: Final = 1_000_000  # below the topic's max.message.bytes, with room for headers
 
-Arrived = Callable[[Record], None]
-Refused = Callable[[Record, KafkaError], None]
+Delivered = Callable[[KafkaError | None, Message], None]
+Header = tuple[str, str | bytes | None]
 
 
 class TopicState(Enum):
@@ -39,24 +40,17 @@ class TopicState(Enum):
 
 
 class KafkaSender:
-    """One idempotent producer. `produce` never blocks; the outcome comes in `poll`, through the two callbacks."""
+    """One idempotent producer. `produce` never blocks; the outcome comes in `poll`, through each record's callback."""
 
-    def __init__(self, settings: Settings, *, arrived: Arrived, refused: Refused) -> None:
-        """Connect in the background.
-
-        Args:
-            settings: where Kafka is and what topics are called.
-            arrived: called with each record that Kafka has.
-            refused: called with each record that Kafka will not take, and why.
-        """
+    def __init__(self, settings: Settings) -> None:
+        """Connect in the background, as the settings say."""
         self._settings = settings
-        self._arrived = arrived
-        self._refused = refused
         self._known_topics: set[str] = set()
         self._making: Iterator[None] | None = None
         self.problem = ""
         """Why the last topic could not be made."""
         self._source = f"/{socket.gethostname()}/{os.getpid()}"
+        self._same_headers: dict[str, list[Header]] = {}  # by event type
         common: dict[str, str | int | float | bool] = {
             "bootstrap.servers": settings.bootstrap,
             "log_level": 2,  # critical: that Kafka is away is said once, by the outbox, not every second
@@ -73,7 +67,7 @@ class KafkaSender:
                 # lost, and reported as delivered.
                 "max.in.flight.requests.per.connection": 1,
                 "compression.type": "lz4",
-                "linger.ms": 5,
+                "linger.ms": 1,  # the outbox has gathered already
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
                 "message.timeout.ms": 0,  # never given up: the outbox decides what waits on disk instead
                 "message.max.bytes": MESSAGE_MAX_BYTES * 2,
@@ -100,38 +94,42 @@ class KafkaSender:
         """The topic has gone: create it again at the next use."""
         self._known_topics.discard(topic)
 
-    def produce(self, record: Record) -> None:
-        """Hand a record over; `refused` is called at once if the producer will not have it.
+    def produce(self, record: Record, delivered: Delivered) -> None:
+        """Hand a record over.
 
         Raises:
+            KafkaException: the producer will not have it.
             BufferError: the producer's own queue is full; the outbox's bounds are far below.
         """
-        try:
-            self._producer.produce(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                timestamp=record.timestamp_ms,
-                headers=_headers(record, self._source),
-                on_delivery=lambda error, _message: self._delivered(record, error, _message),
-            )
-        except KafkaException as error:
-            self._refused(record, error.args[0])
+        self._producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            -1,
+            delivered,
+            timestamp=record.timestamp_ms,
+            headers=self._headers(record) if record.event_type else None,
+        )
 
     def poll(self, timeout_s: float) -> None:
         """Let the callbacks happen; waits at most so long for the first."""
         self._producer.poll(timeout_s)
 
     def purge(self) -> None:
-        """Give up what Kafka does not have yet; `refused` is called for each record."""
+        """Give up what Kafka does not have yet; each record's `delivered` is called."""
         self._producer.purge()
         self._producer.flush(1)
 
-    def _delivered(self, record: Record, error: KafkaError | None, _message: Message) -> None:
-        if error is None:
-            self._arrived(record)
-        else:
-            self._refused(record, error)
+    def _headers(self, record: Record) -> list[Header]:
+        """The CloudEvents headers. Only the id and the time are a record's own."""
+        same = self._same_headers.get(record.event_type)
+        if same is None:
+            same = self._same_headers[record.event_type] = [
+                header
+                for header in cloud_event_headers(record.event_type, source=self._source, event_id="", time="")
+                if header[0] not in OWN_HEADERS
+            ]
+        return [*same, ("ce_id", record.event_id.encode()), ("ce_time", record.happened)]
 
     def _make(self, topic: str) -> Iterator[None]:
         """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends."""
@@ -162,10 +160,3 @@ def _unless_there(created: Future[None]) -> None:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
-
-
-def _headers(record: Record, source: str) -> list[tuple[str, str | bytes | None]]:
-    """The CloudEvents headers; an announcement, which has no event type, has none."""
-    if not record.event_type:
-        return []
-    return [*cloud_event_headers(record.event_type, source=source, event_id=record.event_id, time=record.time)]

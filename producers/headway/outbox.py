@@ -12,18 +12,22 @@ that refuses) is counted in `lost` and said in the log.
 
 from __future__ import annotations
 
+import bisect
+import contextlib
+import itertools
 import logging
 import threading
 import time
 from collections import deque
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from headway import process_end
 from headway.kafka import KafkaSender, TopicState
-from headway.record import Record
+from headway.record import OVERHEAD_BYTES, Record
 from headway.settings import Settings
 from headway.spool import Segment, Spool
 
@@ -31,11 +35,12 @@ logger = logging.getLogger("headway")
 
 MOST_UNACKNOWLEDGED: Final = 20_000  # records in the producer; what a kill -9 can lose while Kafka is away
 MOST_UNACKNOWLEDGED_BYTES: Final = 64 * 1024 * 1024  # far below the producer's own bound, which would block
-TAKE_AT_MOST: Final = 2_000  # records a round, so that callbacks are served in between
+TAKE_AT_MOST: Final = 250  # records a round: less than a millisecond in which no other thread has the interpreter
+SPOOL_AT_MOST: Final = 2_000  # records a round on their way to the disk, which is waited for once a round
 TAKE_AT_MOST_BYTES: Final = 16 * 1024 * 1024
-PAUSE_S: Final = 0.005  # between two rounds under load: lets records gather without the callers waking the sender
+PAUSE_S: Final = 0.02  # between two rounds: lets records gather. To be woken by a call would cost the caller 50 µs
 YIELD_S: Final = 0.0005  # must stay below the 1 ms that a call may take
-IDLE_S: Final = 0.25  # between two rounds when there is nothing to do
+IDLE_S: Final = 0.05  # between two rounds when there has been nothing to do for a while; what an event then waits
 LEAVE_S: Final = 10.0  # for a round under way and the last writes to disk; more means that the disk hangs
 TOPIC_RETRY_S: Final = 1.0
 SAY_EVERY_S: Final = 10.0
@@ -49,17 +54,18 @@ class Outbox:
         self._settings = settings
         self._buffer: deque[Record] = deque()
         self._buffered_bytes = 0
+        self._spare_bytes = settings.buffer_bytes // 2
         self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, safe in a signal handler amid another call
-        self._idle = False  # the sender waits, and wants to be woken
         self._closing = False
         self._start_lock = threading.RLock()  # a signal handler may log, too
         self._thread: threading.Thread | None = None
         self._taken: list[Record] = []  # by the sender, and neither sent nor spooled yet
         self._sender: KafkaSender | None = None
         self._is_broken = False  # the producer has failed for good, and needs a successor
-        self._unacknowledged: dict[str, Record] = {}
+        self._produced = itertools.count()
+        self._unacknowledged: dict[int, Record] = {}  # by when they were given to the producer
         self._unacknowledged_bytes = 0
-        self._segment_of: dict[str, Segment] = {}
+        self._segment_of: dict[str, Segment] = {}  # by the id of a record that came from the spool
         self._pending: deque[Record] = deque()  # read from the spool, not yet sent
         self._topic_retry_at = 0.0
         self._said_at: dict[str, float] = {}
@@ -70,18 +76,15 @@ class Outbox:
 
     def put(self, record: Record) -> None:
         """Hand a record over. Never raises, and never blocks longer than about half a millisecond."""
-        if self._buffered_bytes > self._settings.buffer_bytes // 2:
-            time.sleep(YIELD_S)  # a loop that only logs is faster than the sender: give it the interpreter
+        if self._buffered_bytes > self._spare_bytes:
+            time.sleep(YIELD_S)  # the sender is behind, as the program keeps the interpreter: give it that
             if self._buffered_bytes > self._settings.buffer_bytes:
                 self._lose(1, "the buffer is full")
                 return
-        size = record.size
-        self._buffered_bytes += size  # racy by a few records, until the sender next finds the buffer empty
+        self._buffered_bytes += len(record.value) + OVERHEAD_BYTES  # racy, until the sender next finds no record
         self._buffer.append(record)
         if self._thread is None:
             self._start()
-        elif self._idle:
-            self._wake.put(None)
 
     def waiting(self) -> int:
         """Records that Kafka does not have yet, those in the spool counted as one if there are any."""
@@ -144,6 +147,7 @@ class Outbox:
             self._spool.adopt()
         except OSError as error:
             self._say(logging.WARNING, "spool_unreadable", f"Earlier events cannot be looked for on disk: {error}")
+        pause_s = PAUSE_S
         while not self._closing:
             try:
                 busy = self._round()
@@ -151,30 +155,22 @@ class Outbox:
                 # Whatever it was, the pipeline must not notice, and the records taken are still in `_taken`.
                 self._say(logging.ERROR, "sender_failed", f"The sender failed and tries again: {error!r}", error)
                 busy = False
-            if busy or self._unacknowledged:
-                time.sleep(PAUSE_S)
-            else:
-                self._wait()
+            if busy:
+                time.sleep(0 if self._buffered_bytes > self._spare_bytes else YIELD_S)  # callers yield if we are behind
+                continue
+            pause_s = PAUSE_S if self._unacknowledged else min(2 * pause_s, IDLE_S)
+            with contextlib.suppress(Empty):
+                self._wake.get(timeout=pause_s)
         self._leave_to_spool()
 
-    def _wait(self) -> None:
-        self._idle = True  # before the look at the buffer: a `put` after the look wakes us
-        try:
-            if not self._buffer and not self._closing:
-                self._wake.get(timeout=IDLE_S)
-        except Empty:
-            pass
-        finally:
-            self._idle = False
-
     def _round(self) -> bool:
-        """Steps 1 to 4 once; whether there is more to do at once."""
+        """Steps 1 to 4 once; whether there is more that can be done at once."""
         if self._sender is None or self._is_broken:
             self._connect()
         assert self._sender is not None
-        self._take()
+        straight = self._spool.is_read and not self._pending and self._has_room()
+        self._take(TAKE_AT_MOST if straight else SPOOL_AT_MOST)
         if self._taken:
-            straight = self._spool.is_read and not self._pending and self._has_room()
             topics = self._topics(self._taken) if straight else TopicState.FAILED
             if topics is TopicState.READY:
                 self._send(self._taken)
@@ -182,12 +178,12 @@ class Outbox:
                 self._to_spool(self._taken)
             if topics is not TopicState.PENDING:
                 self._taken = []
-        self._drain()
+        has_drained = self._drain()
         self._sender.poll(0)
         if self._is_spooling and self._spool.is_empty:
             self._is_spooling = False
             logger.info("Kafka has all that waited on disk", extra={"action": "spool_drained"})
-        return bool(self._buffer) or bool(self._taken) or bool(self._pending)
+        return not self._taken and (bool(self._buffer) or has_drained)
 
     def _connect(self) -> None:
         """A first producer, or one in place of one that failed for good: what that had not delivered is sent again."""
@@ -198,24 +194,26 @@ class Outbox:
             self._taken[:0] = [record for record in given_up if record.event_id not in self._segment_of]
             self._unacknowledged.clear()
             self._unacknowledged_bytes = 0
-        self._sender = KafkaSender(self._settings, arrived=self._arrived, refused=self._refused)
+        self._sender = KafkaSender(self._settings)
         self._is_broken = False
 
-    def _take(self) -> None:
-        taken_bytes = 0
-        while self._buffer and len(self._taken) < TAKE_AT_MOST and taken_bytes < TAKE_AT_MOST_BYTES:
-            record = self._buffer[0]
-            size = record.size
-            taken_bytes += size
-            self._buffered_bytes -= size
-            self._taken.append(record)  # before it leaves the buffer: `waiting` must never miss one
-            self._buffer.popleft()
+    def _take(self, most: int) -> None:
+        """Take records until there are so many, or too many bytes."""
+        some = [self._buffer[number] for number in range(min(most - len(self._taken), len(self._buffer)))]
+        sizes = list(itertools.accumulate(record.size for record in some))
+        if sizes and sizes[-1] > TAKE_AT_MOST_BYTES:
+            del some[bisect.bisect(sizes, TAKE_AT_MOST_BYTES) + 1 :]
+        if some:
+            self._buffered_bytes -= sizes[len(some) - 1]
+            self._taken += some  # before they leave the buffer: `waiting` must never miss one
+            for _ in some:
+                self._buffer.popleft()
         if not self._buffer:
             self._buffered_bytes = 0  # what threads that raced have miscounted must not add up
 
     def _has_room(self) -> bool:
         return (
-            len(self._unacknowledged) + TAKE_AT_MOST <= MOST_UNACKNOWLEDGED
+            len(self._unacknowledged) + SPOOL_AT_MOST <= MOST_UNACKNOWLEDGED
             and self._unacknowledged_bytes < MOST_UNACKNOWLEDGED_BYTES
         )
 
@@ -234,22 +232,29 @@ class Outbox:
 
     def _send(self, records: list[Record]) -> None:
         assert self._sender is not None
-        for record in records:
-            self._unacknowledged[record.event_id] = record
-            self._unacknowledged_bytes += record.size
-            self._sender.produce(record)
+        produce, delivered = self._sender.produce, self._delivered
+        self._unacknowledged_bytes += sum(record.size for record in records)
+        for record, number in zip(records, self._produced, strict=False):
+            self._unacknowledged[number] = record
+            try:
+                produce(record, partial(delivered, number))
+            except KafkaException as error:
+                delivered(number, error.args[0], None)
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        """Send some of what waits on disk; whether there was something that could be sent."""
         if not self._pending and not self._unacknowledged and (segment := self._spool.read_segment()) is not None:
             self._segment_of.update((record.event_id, segment) for record in segment.records)
             self._pending.extend(segment.records)
         if not self._pending or not self._has_room():
-            return
+            return False
         some = [self._pending[number] for number in range(min(TAKE_AT_MOST, len(self._pending)))]
-        if self._topics(some) is TopicState.READY:
-            self._send(some)
-            for _ in some:
-                self._pending.popleft()
+        if self._topics(some) is not TopicState.READY:
+            return False
+        self._send(some)
+        for _ in some:
+            self._pending.popleft()
+        return True
 
     def _to_spool(self, records: list[Record]) -> None:
         reason = self._sender.problem if self._sender is not None else ""
@@ -269,29 +274,33 @@ class Outbox:
                 f"wait in {self._settings.spool_dir}{reason and f' ({reason})'}",
             )
 
-    def _arrived(self, record: Record) -> None:
-        if self._unacknowledged.pop(record.event_id, None) is not None:
+    def _delivered(self, number: int, error: KafkaError | None, _message: Message | None) -> None:
+        """What became of a record: Kafka has it, or will not take it."""
+        record = self._unacknowledged.get(number)
+        if record is None:
+            return  # given up by `_connect` meanwhile
+        if error is None or not self._is_kept(record, error):
+            del self._unacknowledged[number]
             self._unacknowledged_bytes -= record.size
-        segment = self._segment_of.pop(record.event_id, None)
-        if segment is not None:
-            segment.arrived()
+            if self._segment_of and (segment := self._segment_of.pop(record.event_id, None)) is not None:
+                segment.arrived()
 
-    def _refused(self, record: Record, error: KafkaError) -> None:
-        """Kafka will not take it: lost if it never can be taken, else sent again behind the others."""
+    def _is_kept(self, record: Record, error: KafkaError) -> bool:
+        """Whether a record that Kafka will not take stays ours to send: else it is lost, or in the spool."""
         if self._is_broken or error.fatal() or error.code() == KafkaError._FATAL:
             self._is_broken = True
-            return  # `_connect` sends it again
+            return True  # `_connect` sends it again
         if error.code() in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
-            return  # by `_leave_to_spool`, which keeps it
+            return True  # by `_leave_to_spool`, which keeps it
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
-        else:
-            self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
-            if self._sender is not None:
-                self._sender.forget_topic(record.topic)
-            self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
-            self._to_spool([record])
-        self._arrived(record)  # last: it must never be nowhere
+            return False
+        self._say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
+        if self._sender is not None:
+            self._sender.forget_topic(record.topic)
+        self._topic_retry_at = time.monotonic() + TOPIC_RETRY_S
+        self._to_spool([record])
+        return False
 
     def _leave_to_spool(self) -> None:
         """At the end: what Kafka does not have goes to disk, for the next process, in order.

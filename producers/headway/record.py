@@ -6,7 +6,7 @@ import msgspec
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One record, encoded; `headers` are built late, by the sender, from the last three fields."""
+    """One record, encoded; headers are made late, by the sender."""
 
     batch_id: int
     topic: str
@@ -15,12 +15,19 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     timestamp_ms: int
     event_type: str
     event_id: str
-    time: str
 
     @property
     def size(self) -> int:
         """Roughly its bytes in memory."""
-        return len(self.value) + _OVERHEAD_BYTES
+        return len(self.value) + OVERHEAD_BYTES
+
+    @property
+    def happened(self) -> bytes:
+        """The event's `timestamp`, as it stands in the value."""
+        begin = self.value.index(_BEFORE_TIMESTAMP) + len(_BEFORE_TIMESTAMP)
+        return self.value[begin : self.value.index(b'"', begin)]
 
 
-_OVERHEAD_BYTES = 400  # measured: the struct, its small strings and its place in a deque
+ANNOUNCEMENT = ""  # in place of an event type
+OVERHEAD_BYTES = 400  # measured: the struct, its small strings and its place in a deque
+_BEFORE_TIMESTAMP = b'"timestamp":"'  # its first place is the event's own: only eventType and batchId stand before it

@@ -52,13 +52,14 @@ def describe_error(error: BaseException | str) -> dict[str, str]:
 def _encode_leniently(response: Any) -> bytes:
     """For lone surrogates, keys that are no text, objects that fail: text that says what can be said."""
     try:
-        text = json.dumps(response, default=_plain, ensure_ascii=False, allow_nan=False, skipkeys=True)
+        text = json.dumps(response, default=plain, ensure_ascii=False, allow_nan=False, skipkeys=True)
     except Exception:  # noqa: BLE001
         text = json.dumps(_last_resort(response))
     return text.encode("utf-8", "replace")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Something that JSON has a form for in place of what it has none for."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "ndim", None) == 0:  # a NumPy scalar
         return item()
@@ -79,4 +80,4 @@ def _last_resort(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-_encoder: Final = msgspec.json.Encoder(enc_hook=_plain)
+_encoder: Final = msgspec.json.Encoder(enc_hook=plain)

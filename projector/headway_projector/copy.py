@@ -47,8 +47,8 @@ class LogRows:
         self._heads: dict[str, str] = {}  # by stage
         self._rows: list[str] = []
 
-    def add_file(self, offset: int, event: FileEvent, value: bytes, run: int, *, late: bool) -> None:
-        """Add the report of a file. This is the projector's hot path."""
+    def add_file(self, offset: int, event: FileEvent, value: bytes, run: int, *, late: bool) -> tuple[str, str]:
+        """Add the report of a file; its name and duration as COPY fields. This is the projector's hot path."""
         text = value.decode()
         name, gpu_ip, response = event.file_name, event.gpu_ip, NULL
         if isinstance(event.response, Raw):
@@ -58,12 +58,14 @@ class LogRows:
             response = response if response == NULL else escaped(self._storable.get(offset) or storable(response))
             name, text = escaped(name), escaped(text)
             gpu_ip = None if gpu_ip is None else escaped(gpu_ip)
+        duration = NULL if event.duration_ms is None else repr(event.duration_ms)
         self._rows.append(
             f"{self._heads.get(event.stage) or self._head(event.stage)}"
             f"{'file_complete' if isinstance(event, FileComplete) else 'file_error'}\t{name}\t{response}\t{_NO_COUNTS}"
-            f"\t{NULL if gpu_ip is None else gpu_ip}\t{optional(event.duration_ms)}\t{_in_utc(event.timestamp)}"
+            f"\t{NULL if gpu_ip is None else gpu_ip}\t{duration}\t{_in_utc(event.timestamp)}"
             f"\t{offset}\t{run}\t{'t' if late else 'f'}\t{text}{self._tail}"
         )
+        return name, duration
 
     def add(self, offset: int, event: Event, value: bytes, run: int | None) -> None:
         """Add any other event."""

@@ -31,7 +31,7 @@ from headway_events import (
 )
 from headway_events.events import FILE_EVENTS, StageEvent
 
-from headway_projector.copy import LogRows, escaped, optional
+from headway_projector.copy import LogRows, escaped
 from headway_projector.rows import BatchRow, DeadLetter, OutcomeChange, RunRow, WorkerRow
 
 ROWS_FOR_A_LOOKUP: Final = 4  # that a scan reads in the time in which an index finds one; measured 3 to 8
@@ -213,6 +213,8 @@ class _NewOutcome(msgspec.Struct, gc=False, frozen=True):
     has_row: bool
     offset: int
     event: FileEvent
+    name: str  # as a COPY field
+    duration: str  # likewise
 
 
 class _Folding:
@@ -229,15 +231,13 @@ class _Folding:
         before = stage.state
         processed, errors, late = before.processed, before.errors, before.late
         state = stage.state = fold(before, event)
+        fields = self.log.add_file(offset, event, value, state.run, late=state.late != late)
         if state.errors < errors:  # the file had failed, in this poll or before it
-            noted = self._outcomes[event.stage].get(event.file_name)
-            self._note(event, offset, has_row=noted is None or noted.has_row)
+            outcomes = self._outcomes[event.stage]
+            noted = outcomes.get(event.file_name)
+            outcomes[event.file_name] = _NewOutcome(noted is None or noted.has_row, offset, event, *fields)
         elif state.processed != processed or state.errors != errors:
-            self._note(event, offset, has_row=False)
-        self.log.add_file(offset, event, value, state.run, late=state.late != late)
-
-    def _note(self, event: FileEvent, offset: int, *, has_row: bool) -> None:
-        self._outcomes[event.stage][event.file_name] = _NewOutcome(has_row, offset, event)
+            self._outcomes[event.stage][event.file_name] = _NewOutcome(False, offset, event, *fields)
 
     def fold_other(self, offset: int, event: StageEvent, value: bytes) -> None:
         stage = self._stage(event.stage, offset)
@@ -262,8 +262,8 @@ class _Folding:
         for name, stage, outcomes in self._runs():
             head = f"{self._memory.log_week.isoformat()}\t{self._memory.batch_id}\t{escaped(name)}\t{stage.state.run}\t"
             rows += [
-                f"{head}{escaped(file)}\t{_outcome(new.event)}\t{new.offset}\t{optional(new.event.duration_ms)}\n"
-                for file, new in outcomes.items()
+                f"{head}{new.name}\t{_outcome(new.event)}\t{new.offset}\t{new.duration}\n"
+                for new in outcomes.values()
                 if not new.has_row
             ]
         return "".join(rows)

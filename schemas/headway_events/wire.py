@@ -96,7 +96,8 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     """
     if value is None:
         raise MalformedRecord("The record has no value")
-    _check_depth(value)
+    if len(value) > 2 * MAX_DEPTH:  # a level takes two bytes
+        _check_depth(value)
     try:
         if not value.isascii():
             value.decode()  # inside `response` the decoder below skips text without looking at its UTF-8
@@ -108,7 +109,7 @@ def decode(value: bytes | None, *, batch_id: int, recorded_ms: int | None = None
     _check_text(event)
     if event.timestamp is None and recorded_ms is not None:
         event = _stamped(event, recorded_ms)
-    if event.timestamp is not None:
+    if event.timestamp is not None and not FIRST_YEAR <= event.timestamp.year <= LAST_YEAR:
         check_year(event.timestamp, "$.timestamp")
     return event
 
@@ -125,7 +126,7 @@ def check_year(when: datetime, path: str) -> None:
 
 def _check_depth(value: bytes) -> None:
     """Refuse JSON nested so deeply that readers would differ: Python's limit depends on where it is called from."""
-    if len(value) <= 2 * MAX_DEPTH or value.count(b"[") + value.count(b"{") <= MAX_DEPTH:  # a level takes two bytes
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
         return
     brackets = _JSON_STRING.sub(b"", value).translate(_BRACKETS, _NO_BRACKET)
     for _ in range(MAX_DEPTH):

@@ -31,7 +31,7 @@ async function draw() {
 
 /** @param {Json} operation @param {Json} spec */
 function operation({ path, method, operationId, summary, description, parameters, responses }, spec) {
-  const rows = parameters.map(({ name, in: place, schema, description: words }) => [
+  const rows = parameters.map((/** @type {Json} */ { name, in: place, schema, description: words }) => [
     element("code", {}, name), place, kind(schema), element("span", {}, ...inline(words ?? "")),
   ]);
   return element("section", { class: "operation", id: operationId },
@@ -54,7 +54,7 @@ function answer(status, { description, content = {} }) {
 function messages(responses) {
   const found = responses["200"]?.content?.["text/event-stream"]?.schema.oneOf;
   if (!found) return [];
-  const rows = found.map(({ properties: { event, data: { contentSchema } } }) =>
+  const rows = found.map((/** @type {Json} */ { properties: { event, data: { contentSchema } } }) =>
     [element("code", {}, event.const), kind(contentSchema), element("span", {}, ...inline(contentSchema.description ?? ""))]);
   return [element("h3", {}, "Messages"), table(["event", "data", "Meaning"], rows)];
 }
@@ -80,7 +80,7 @@ function schemas(spec) {
 /** A schema in a few words. @param {Json} schema @returns {HTMLElement} */
 function kind(schema) {
   if (schema.$ref) return element("span", {}, link(`schema-${nameOf(schema)}`, nameOf(schema)));
-  if (schema.anyOf) return element("span", {}, ...schema.anyOf.flatMap((one, at) => [...(at ? [" or "] : []), kind(one)]));
+  if (schema.anyOf) return element("span", {}, ...schema.anyOf.flatMap((/** @type {Json} */ one, /** @type {number} */ at) => [...(at ? [" or "] : []), kind(one)]));
   if (schema.type === "array") return element("span", {}, "list of ", kind(schema.items));
   if (schema.enum) return element("span", {}, schema.enum.join(", "), bounds(schema));
   return element("span", {}, schema.title ?? schema.format ?? schema.type ?? "any JSON", bounds(schema));

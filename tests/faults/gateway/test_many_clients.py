@@ -15,11 +15,13 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
 from support.readers import Reader, as_streamed
+from support.size import full_or
 from support.topics import Topics
 
 pytestmark = pytest.mark.timeout(400)
 
 CLIENTS = 200
+EVENTS = full_or(100_000, 20_000)
 BATCHES = 20
 MOST_AT_ONCE = 400  # events of a batch, written before another's
 PAUSE_S = 0.05  # between two such writes: all last for about as long as clients come
@@ -88,7 +90,7 @@ async def test_gateways_killed_again_and_again_cost_no_client_an_event(
             gateway.start()
             await asyncio.to_thread(gateway.wait, START_TIMEOUT_S)
 
-    await read_by_many(topics, batch_id, 100_000, lambda: [gateway.url for gateway in gateways], kill)
+    await read_by_many(topics, batch_id, EVENTS, lambda: [gateway.url for gateway in gateways], kill)
 
 
 async def test_gateways_replaced_one_after_the_other_cost_no_client_an_event(
@@ -108,7 +110,7 @@ async def test_gateways_replaced_one_after_the_other_cost_no_client_an_event(
             await asyncio.to_thread(old.stop)
             replaced.append(old)
 
-    await read_by_many(topics, batch_id, 40_000, lambda: [f"http://127.0.0.1:{port}"], update)
+    await read_by_many(topics, batch_id, EVENTS, lambda: [f"http://127.0.0.1:{port}"], update)
     assert all("action='drain'" in old.log_text() for old in replaced)
 
 
@@ -127,4 +129,4 @@ async def test_leaders_killed_again_and_again_cost_no_client_an_event(
             await asyncio.to_thread(broker.wait, START_TIMEOUT_S)
             await eventually(lambda: topics.in_sync(topic), lambda replicas: replicas == 3, within_s=60)
 
-    await read_by_many(topics, batch_id, 40_000, lambda: [gateway.url for gateway in gateways], kill)
+    await read_by_many(topics, batch_id, EVENTS, lambda: [gateway.url for gateway in gateways], kill)

@@ -17,16 +17,17 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.load import written_meanwhile
 from support.programs import Program
+from support.size import full_or
 from support.tables import Tables
 from support.topics import Topics
 
-KILLS = 10
+KILLS = full_or(10, 3)
 FILES = 200  # of a batch in each round of writing
 RECOVERY_S = 60.0
 
 
 @pytest.mark.timeout(400)
-async def test_the_leader_killed_ten_times_under_load_loses_and_doubles_nothing(
+async def test_the_leader_killed_again_and_again_under_load_loses_and_doubles_nothing(
     kafka_cluster: KafkaCluster, make_projector: Callable[..., Program], topics: Topics, tables: Tables, batch_id: int
 ) -> None:
     projector = make_projector()

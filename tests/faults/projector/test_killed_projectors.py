@@ -13,20 +13,23 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.load import Load
 from support.programs import Program, all_have_projected
+from support.size import full_or
 from support.tables import Tables
 from support.topics import Topics
 
-KILLS = 30
+KILLS = full_or(30, 9)
+EVENTS = full_or(200_000, 60_000)
+RESTARTS = full_or(2, 1)  # of each
 LONGEST_PAUSE_S = 1.0  # between two kills
 TAKEOVER_S = 15.0
 
 
 @pytest.mark.timeout(300)
-async def test_projectors_killed_thirty_times_at_random_moments_project_every_event_once(
+async def test_projectors_killed_again_and_again_at_random_moments_project_every_event_once(
     projectors: list[Program], topics: Topics, tables: Tables, batch_id: int
 ) -> None:
     chance = random.Random(batch_id)
-    load = Load(topics, batch_id, batches=50, events=200_000)
+    load = Load(topics, batch_id, batches=50, events=EVENTS)
     kills = 0
     async with load.in_background():
         while kills < KILLS:
@@ -45,8 +48,8 @@ async def test_projectors_killed_thirty_times_at_random_moments_project_every_ev
 async def test_projectors_restarted_in_turn_project_every_event_once(
     projectors: list[Program], topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    load = Load(topics, batch_id, batches=50, events=200_000)
-    restarts = [*projectors, *projectors]
+    load = Load(topics, batch_id, batches=50, events=EVENTS)
+    restarts = projectors * RESTARTS
     async with load.in_background():
         for number, one in enumerate(restarts, start=1):
             load.allow(number / len(restarts))

@@ -22,10 +22,11 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.load import Load
 from support.programs import Program
+from support.size import full_or
 from support.tables import Tables
 from support.topics import Topics
 
-RESTARTS = 10
+RESTARTS = full_or(10, 4)
 START_TIMEOUT_S = 60
 CONNECTIONS = 9  # of a server that has few
 DISK_MB = 64
@@ -56,7 +57,7 @@ def shut_down_immediately(server: PostgresServer) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_postgresql_killed_or_shut_down_ten_times_under_load_loses_and_doubles_nothing(
+async def test_postgresql_killed_or_shut_down_again_and_again_under_load_loses_and_doubles_nothing(
     own_postgres: PostgresServer, make_projector: Callable[..., Program], topics: Topics, batch_id: int
 ) -> None:
     projector = make_projector(HEADWAY_PROJECTOR_POLL_RECORDS="500")

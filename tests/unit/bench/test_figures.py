@@ -27,6 +27,11 @@ def test_a_value_keeps_its_bound_below_it(ours: float, met: bool) -> None:
     assert _figure(ours, 1.0, Bound(below=300)).met is met
 
 
+@pytest.mark.parametrize(("ours", "met"), [(9.0, True), (9.6, False), (10.0, False)])
+def test_a_value_keeps_all_of_its_bounds(ours: float, met: bool) -> None:
+    assert _figure(ours, 4.75, Bound(below=10, ratio_below=2)).met is met
+
+
 def test_of_a_figure_with_no_bound_nothing_is_said() -> None:
     figure = _figure(1.0, 2.0)
     assert figure.met is None

@@ -15,7 +15,7 @@ BOUND = 1024 * 1024 * 1024
 
 
 def _record(number: int, size: int = 100) -> Record:
-    return Record(123, "topic", b"denoise", b"x" * size, 0, "file_complete", f"id-{number}", "")
+    return Record(123, "topic", b"denoise", b"x" * size, 0, "file_complete", f"id-{number}")
 
 
 def _read(spool: Spool) -> list[str]:
