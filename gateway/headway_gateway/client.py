@@ -58,8 +58,9 @@ class Client:
         Raises:
             ConnectionError: the client has gone.
         """
+        heartbeat_s = max(0.0, self._sent_at + HEARTBEAT_S - time.monotonic())
         try:
-            async with asyncio.timeout(longest_s):
+            async with asyncio.timeout(min(longest_s, heartbeat_s)):
                 await self.news.wait()
         except TimeoutError:
             if time.monotonic() - self._sent_at >= HEARTBEAT_S:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -15,12 +15,12 @@ from headway_events.events import BatchComplete
 
 from headway_gateway import position, sse
 from headway_gateway.client import RETRY_MS, Client
-from headway_gateway.counts import StageCounts
+from headway_gateway.counts import Limits, StageCounts
 from headway_gateway.lanes import Lanes
 from headway_gateway.progress import BatchProgress
 from headway_gateway.selection import Selection
 
-STALLED_CHECK_S: Final = 5.0  # that a stage has become stalled is no event: it has to be looked for
+TICK_S: Final = 0.001  # after the moment up to which something is not too long yet
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -44,12 +44,12 @@ class ProgressLane:
         """Give up what it holds."""
         await self.held.aclose()
 
-    def due(self, selection: Selection, now: datetime, stalled_after: timedelta) -> list[tuple[str, bytes]]:
+    def due(self, selection: Selection, now: datetime, limits: Limits) -> list[tuple[str, bytes]]:
         """The messages that make the client's counts current, as sent from now on: name and data of each."""
         messages = []
         self.position = self.progress.position
-        for stage, counts in self.progress.stages.items():
-            current = counts.at(now, stalled_after)
+        for stage, standing in self.progress.stages.items():
+            current = standing.at(now, limits)
             if selection.wants_stage(stage) and self.sent.get(stage) != current:
                 self.sent[stage] = current
                 messages.append(("progress", _encode(current)))
@@ -57,6 +57,11 @@ class ProgressLane:
             messages.append(("batch_complete", encode(BatchComplete(batch_id=self.progress.batch_id))))
         self.closing_sent = self.progress.closed and self.is_over
         return messages
+
+    def quiet_s(self, now: datetime, limits: Limits) -> float:
+        """Seconds until the clock alone changes the counts: that a stage has become stalled is no event."""
+        moments = [standing.changes_at(now, limits) for standing in self.progress.stages.values()]
+        return (min(moments) - now).total_seconds() + TICK_S if moments else float("inf")
 
 
 class ProgressSubscription:
@@ -70,7 +75,7 @@ class ProgressSubscription:
         *,
         composite: bool,
         every_s: float,
-        stalled_after: timedelta,
+        limits: Limits,
     ) -> None:
         """Send nothing yet.
 
@@ -80,14 +85,14 @@ class ProgressSubscription:
             selection: of which stages, and in which form.
             composite: whether ids say where every batch stands.
             every_s: the least time between two messages of one stage.
-            stalled_after: how long a stage under way is silent until it is stalled.
+            limits: how long a stage or a worker is quiet until the client is told.
         """
         self._client = client
         self._lanes = lanes
         self._selection = selection
         self._composite = composite
         self._every_s = every_s
-        self._stalled_after = stalled_after
+        self._limits = limits
 
     async def run(self) -> None:
         """Send the counts as they are, and what becomes of them; returns at the stream's end.
@@ -108,7 +113,7 @@ class ProgressSubscription:
                     raise lane.progress.failure
             if self._lanes.are_over:
                 return
-            await self._client.wait(min(self._lanes.look_s, STALLED_CHECK_S))
+            await self._client.wait(min(self._lanes.look_s, self._quiet_s()))
             await asyncio.sleep(begun + self._every_s - time.monotonic())
 
     def _due(self) -> bytes:
@@ -117,9 +122,13 @@ class ProgressSubscription:
         messages = [
             message
             for lane in self._lanes.by_batch.values()
-            for message in lane.due(self._selection, now, self._stalled_after)
+            for message in lane.due(self._selection, now, self._limits)
         ]
         if not messages:
             return b""
         event_id = position.event_id(self._lanes.positions, several=self._composite)
         return sse.messages(messages, event_id, enveloped=self._selection.enveloped)
+
+    def _quiet_s(self) -> float:
+        now = datetime.now(UTC)
+        return min((lane.quiet_s(now, self._limits) for lane in self._lanes.by_batch.values()), default=float("inf"))

@@ -17,7 +17,7 @@ from headway_events import BatchState, decode, fold_batch, resume
 from headway_events.events import BatchComplete
 
 from headway_gateway import sse
-from headway_gateway.counts import StageCounts
+from headway_gateway.counts import StageStanding
 from headway_gateway.errors import DatabaseAway, RequestError
 from headway_gateway.replay import Replay, replay
 from headway_gateway.sse import Chunk
@@ -35,9 +35,8 @@ class BatchProgress:
     def __init__(self, batch_id: int, sequence: Replay, state: BatchState, position: int) -> None:
         self.batch_id = batch_id
         self.position = position
-        self.stages: dict[str, StageCounts] = {
-            stage: StageCounts.of(batch_id, stage, runs[-1]) for stage, runs in state.stages.items()
-        }
+        self.stages = {stage: StageStanding(batch_id, stage, runs[-1]) for stage, runs in state.stages.items()}
+        """How each stage stands."""
         self.closed = state.closed
         """Whether the batch is closed."""
         self.failure: RequestError | None = None
@@ -94,8 +93,8 @@ class BatchProgress:
                 await news.wait()
             self.failure = RequestError(self._sequence.lost)
 
-    def _fold(self, chunk: Chunk) -> dict[str, StageCounts]:
-        """Fold a chunk's events from the position on; the counts of the stages that they changed."""
+    def _fold(self, chunk: Chunk) -> dict[str, StageStanding]:
+        """Fold a chunk's events from the position on; how the stages that they changed stand."""
         changed = set()
         for frame in chunk.frames:
             if frame.offset < self.position:
@@ -104,7 +103,7 @@ class BatchProgress:
             fold_batch(self._state, event)
             if not isinstance(event, BatchComplete):
                 changed.add(event.stage)
-        return {stage: StageCounts.of(self.batch_id, stage, self._state.current(stage)) for stage in changed}
+        return {stage: StageStanding(self.batch_id, stage, self._state.current(stage)) for stage in changed}
 
     def _wake(self) -> None:
         for news in self._watchers:

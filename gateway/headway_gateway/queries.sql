@@ -50,9 +50,14 @@ LIMIT :most;
 -- name: runs_of
 -- Every run of the stages of these batches, in the order in which they began.
 SELECT batchId, stage, run, firstOffset, started, total, processed, errors, attempts, late, status,
-       startedAt, updatedAt, endedAt, isCurrent
+       startedAt, updatedAt, endedAt, filesLeftOut, isCurrent
 FROM stageRun WHERE batchId = ANY(:batch_ids::bigint[])
 ORDER BY batchId, firstOffset;
+
+-- name: busy_workers_of
+-- The workers of a batch that have files in flight, those that were heard the longest ago first.
+SELECT stage, worker, lastHeardAt, filesInFlight FROM busyWorkerView WHERE batchId = :batch_id
+ORDER BY lastHeardAt, worker;
 
 -- name: outcomes_of_run
 -- How the files of a run stand, for those who count on from a snapshot.

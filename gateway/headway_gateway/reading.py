@@ -33,6 +33,14 @@ class Page(NamedTuple):
     more: bool
 
 
+class ReadWorker(NamedTuple):
+    """A worker that has files in flight."""
+
+    worker: str
+    last_heard_at: datetime | None
+    files_in_flight: list[str]
+
+
 class Reading:
     """One transaction on a connection."""
 
@@ -77,6 +85,14 @@ class Reading:
     async def runs(self, batch_ids: Sequence[int]) -> list[asyncpg.Record]:
         """Every run of every stage of these batches, in the order in which they began."""
         return await rows(queries.runs_of(self._connection, batch_ids=list(batch_ids)))
+
+    async def busy_workers(self, batch_id: int) -> dict[str, list[ReadWorker]]:
+        """The workers of a batch that have files in flight, by stage, those heard the longest ago first."""
+        found: dict[str, list[ReadWorker]] = {}
+        for row in await rows(queries.busy_workers_of(self._connection, batch_id=batch_id)):
+            files = json.loads(row["filesinflight"])
+            found.setdefault(row["stage"], []).append(ReadWorker(row["worker"], row["lastheardat"], files))
+        return found
 
     async def outcomes(self, batch_id: int, stage: str, run: int) -> list[asyncpg.Record]:
         """How the files of a run stand."""
@@ -205,6 +221,7 @@ def run_state(row: asyncpg.Record) -> StageState:
         started_at=row["startedat"],
         updated_at=row["updatedat"],
         ended_at=row["endedat"],
+        files_left_out=row["filesleftout"],
     )
 
 

@@ -6,6 +6,7 @@ addresses in `self` and `next` needs no number. A field that is not known is nul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -42,6 +43,25 @@ class Run(_Document):
     ended_at: Moment | None
 
 
+class BusyWorker(_Document):
+    """A worker that has files in flight."""
+
+    worker: str
+    last_heard_at: Annotated[Moment | None, Meta(description="The time of its last heartbeat.")]
+    files_in_flight: Annotated[list[str], Meta(description="What it named then, without the files reported since.")]
+    silent: Annotated[bool, Meta(description="Whether it was not heard for too long: it may have died with its files.")]
+
+
+class CurrentRun(Run):
+    """The last run of a stage, and the workers that are busy with it."""
+
+    workers: Annotated[list[BusyWorker], Meta(description="Those heard the longest ago first.")]
+    files_left_out: Annotated[
+        int,
+        Meta(description="Files named by heartbeats that `workers` does not have, as it has 10,000; each time."),
+    ]
+
+
 class StageRun(Run):
     """One run of one stage, and its place among the others."""
 
@@ -67,12 +87,14 @@ class Batch(_Document):
     log_dropped_at: Annotated[Moment | None, Meta(description="When events and files were dropped; null before.")]
     problem: Annotated[str | None, Meta(description="Why the topic is not projected further, and what to do.")]
     stalled_after_s: Annotated[int, Meta(description="Seconds of silence after which a stage is stalled.")]
-    stages: list[Run]
+    worker_silent_after_s: Annotated[int, Meta(description="Seconds after which a worker with files is silent.")]
+    stages: Sequence[Run]
 
 
 class BatchDetails(Batch):
-    """A batch, with the earlier runs of its stages."""
+    """A batch, with the earlier runs of its stages and the workers that are busy."""
 
+    stages: list[CurrentRun]
     next_offset: Annotated[int, Meta(description="Every offset of the topic below this one is counted.")]
     runs: Annotated[list[Run], Meta(description="The earlier runs, in the order in which they began.")]
 

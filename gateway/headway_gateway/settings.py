@@ -87,6 +87,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_GATEWAY_CACHE_BYTES: memory for encoded events, shared by all streams."""
     stalled_after_s: int = 30
     """HEADWAY_STALLED_AFTER_S: a stage under way of which nothing was heard for so many seconds is stalled."""
+    worker_silent_after_s: int = 20
+    """HEADWAY_WORKER_SILENT_AFTER_S: a worker with files in flight that was not heard for so many seconds is silent: it
+    may have died with them. Four missed heartbeats; below HEADWAY_STALLED_AFTER_S."""
     compress: bool = False
     """HEADWAY_GATEWAY_COMPRESS: 1 sends streams as gzip to clients that take it, as browsers do. Off by default: each
     client's compression costs the gateway more than all the rest of serving it, and a proxy may do it elsewhere."""
@@ -131,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             hosts=default.hosts | {name for name in found.get("HEADWAY_GATEWAY_HOSTS", "").split(",") if name},
             cache_bytes=_whole(found, "HEADWAY_GATEWAY_CACHE_BYTES", default.cache_bytes),
             stalled_after_s=_whole(found, "HEADWAY_STALLED_AFTER_S", default.stalled_after_s),
+            worker_silent_after_s=_whole(found, "HEADWAY_WORKER_SILENT_AFTER_S", default.worker_silent_after_s),
             compress=found.get("HEADWAY_GATEWAY_COMPRESS", "") == "1",
             write_timeout_s=_whole(found, "HEADWAY_GATEWAY_WRITE_TIMEOUT_S", default.write_timeout_s),
             export_timeout_s=_whole(found, "HEADWAY_GATEWAY_EXPORT_TIMEOUT_S", default.export_timeout_s),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
-from headway_events import BatchState, Outcome, snapshot
+from headway_events import BatchState, Outcome, restore_workers, snapshot
 
 from headway_gateway.errors import DatabaseAway, TooManyExports
 from headway_gateway.reading import Reading, queries, rows, run_state
@@ -130,12 +130,14 @@ class Store:
             if overview is None:
                 return snapshot(BatchState(), batch_id=batch_id, offset=0)
             batch = BatchState(closed=overview["closed"])
+            workers = await reading.busy_workers(batch_id)
             for row in await reading.runs([batch_id]):
                 if row["iscurrent"]:
                     state = run_state(row)
                     if not state.status.is_final:
                         outcomes = await reading.outcomes(batch_id, row["stage"], row["run"])
                         state.outcomes = {one["filename"]: Outcome(one["outcome"]) for one in outcomes}
+                        restore_workers(state, workers.get(row["stage"], []))
                     batch.stages[row["stage"]] = [state]
             return snapshot(batch, batch_id=batch_id, offset=overview["nextoffset"])
 

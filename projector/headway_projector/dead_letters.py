@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from headway_events import TopicNames, dead_letter_headers
 from headway_events.topics import DEAD_LETTER_TOPIC_CONFIG, REGISTRY_PARTITIONS, REGISTRY_TOPIC_CONFIG
 
-from headway_projector.poll import DeadLetter
+from headway_projector.rows import DeadLetter
 
 logger = logging.getLogger(__name__)
 

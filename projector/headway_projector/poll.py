@@ -18,18 +18,21 @@ import msgspec
 from headway_events import (
     BadEvent,
     BatchComplete,
+    BusyWorker,
     Event,
     FileComplete,
     FileEvent,
     Outcome,
     StageStart,
     StageState,
+    WorkerHeartbeat,
     decode,
     fold,
 )
 from headway_events.events import FILE_EVENTS, StageEvent
 
 from headway_projector.copy import LogRows, escaped
+from headway_projector.rows import BatchRow, DeadLetter, OutcomeChange, RunRow, WorkerRow
 
 ROWS_FOR_A_LOOKUP: Final = 4  # that a scan reads in the time in which an index finds one; measured 3 to 8
 
@@ -66,6 +69,7 @@ class StageMemory(msgspec.Struct, kw_only=True):
     first_offset: int
     complete: bool
     looked_up: int = 0  # files, since the run was loaded or forgotten
+    workers: dict[str, WorkerRow] = {}  # the busy ones, as the tables have them
 
 
 class BatchMemory(msgspec.Struct, kw_only=True):
@@ -94,62 +98,6 @@ class BatchMemory(msgspec.Struct, kw_only=True):
             stage.state.outcomes.clear()
 
 
-class OutcomeChange(NamedTuple):
-    """A file whose outcome is another than the table says."""
-
-    log_week: date
-    batch_id: int
-    stage: str
-    run: int
-    file_name: str
-    outcome: str
-    topic_offset: int
-    duration_ms: float | None
-
-
-class RunRow(NamedTuple):
-    """A row of stageProgress."""
-
-    batch_id: int
-    stage: str
-    run: int
-    first_offset: int
-    started: bool
-    total: int | None
-    processed: int
-    errors: int
-    attempts: int
-    late: int
-    status: str
-    started_at: datetime | None
-    updated_at: datetime | None
-    ended_at: datetime | None
-
-
-class BatchRow(NamedTuple):
-    """The new values of a row of batch."""
-
-    batch_id: int
-    next_offset: int
-    closed: bool
-    closed_at: datetime | None
-    first_event_at: datetime | None
-    last_event_at: datetime | None
-
-
-class DeadLetter(NamedTuple):
-    """A row of deadLetter."""
-
-    topic: str
-    topic_offset: int
-    batch_id: int
-    error: str
-    message: str
-    key: bytes | None
-    value: bytes | None
-    recorded_at: datetime | None
-
-
 class BatchProjection(msgspec.Struct, kw_only=True):
     """What one poll writes for one batch, if the batch still stands at `expected_offset`."""
 
@@ -160,6 +108,8 @@ class BatchProjection(msgspec.Struct, kw_only=True):
     new_outcome_rows: str
     changed_outcomes: list[OutcomeChange]
     runs: list[RunRow]
+    changed_workers: list[WorkerRow]
+    gone_workers: list[tuple[int, str, str]]  # batch, stage, worker
     dead_letters: list[DeadLetter]
 
 
@@ -184,10 +134,19 @@ def unknown_files(memory: BatchMemory, decoded: Decoded) -> dict[str, set[str]]:
     wanted: dict[str, set[str]] = {}
     for _, event, _ in decoded.events:
         if isinstance(event, FILE_EVENTS):
-            stage = memory.stages.get(event.stage)
-            if stage is not None and not stage.complete and not stage.state.status.is_final:
+            if _must_look_up(memory.stages.get(event.stage)):
                 wanted.setdefault(event.stage, set()).add(event.file_name)
+        elif (
+            isinstance(event, WorkerHeartbeat)
+            and event.files_in_flight
+            and _must_look_up(memory.stages.get(event.stage))
+        ):
+            wanted.setdefault(event.stage, set()).update(event.files_in_flight)
     return wanted
+
+
+def _must_look_up(stage: StageMemory | None) -> bool:
+    return stage is not None and not stage.complete and not stage.state.status.is_final
 
 
 def is_worth_loading(stage: StageMemory, wanted: int, most_files: int) -> bool:
@@ -230,6 +189,7 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str
     for stage in memory.stages.values():
         if not stage.complete or stage.state.status.is_final:
             stage.state.outcomes.clear()
+    changed_workers, gone_workers = folding.worker_rows()
     return BatchProjection(
         expected_offset=expected,
         batch=BatchRow(
@@ -241,6 +201,8 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str
         new_outcome_rows=folding.new_outcome_rows(),
         changed_outcomes=folding.changed_outcomes(),
         runs=folding.run_rows(),
+        changed_workers=changed_workers,
+        gone_workers=gone_workers,
         dead_letters=[_dead_letter(memory, refusal) for refusal in decoded.refusals],
     )  # fmt: skip
 
@@ -322,6 +284,23 @@ class _Folding:
         batch_id = self._memory.batch_id
         return [_run_row(batch_id, name, stage.state, stage.first_offset) for name, stage, _ in self._runs()]
 
+    def worker_rows(self) -> tuple[list[WorkerRow], list[tuple[int, str, str]]]:
+        """The busy workers that are other than the tables say, and those that are busy no more."""
+        batch_id = self._memory.batch_id
+        changed: list[WorkerRow] = []
+        gone: list[tuple[int, str, str]] = []
+        for name in self._outcomes:
+            stage = self._memory.stages[name]
+            written = stage.workers
+            if written or stage.state.workers:
+                stage.workers = {
+                    worker: _worker_row(batch_id, name, stage.state.run, worker, busy)
+                    for worker, busy in stage.state.workers.items()
+                }
+                changed += [row for worker, row in stage.workers.items() if written.get(worker) != row]
+                gone += [(batch_id, name, worker) for worker in written if worker not in stage.workers]
+        return changed, gone
+
     def _stage(self, name: str, offset: int) -> StageMemory:
         """What is remembered of a stage that this poll has an event of."""
         stage = self._memory.stages.get(name)
@@ -346,6 +325,13 @@ def _run_row(batch_id: int, stage: str, state: StageState, first_offset: int) ->
     return RunRow(
         batch_id, stage, state.run, first_offset, state.started, state.total, state.processed, state.errors,
         state.attempts, state.late, state.status, state.started_at, state.updated_at, state.ended_at,
+        state.files_left_out,
+    )  # fmt: skip
+
+
+def _worker_row(batch_id: int, stage: str, run: int, worker: str, busy: BusyWorker) -> WorkerRow:
+    return WorkerRow(
+        batch_id, stage, run, worker, busy.last_heard_at, msgspec.json.encode(list(busy.files)).decode(),
     )  # fmt: skip
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 import asyncpg
 import msgspec
-from headway_events import Announcement, StageState, Status
+from headway_events import Announcement, StageState, Status, restore_workers
 
 from headway_projector.copy import LOG_COLUMNS, OUTCOME_COLUMNS
 from headway_projector.errors import Fenced, LogDropped, NoSuchBatch
 from headway_projector.poll import BatchMemory, BatchProjection, RawRecord, StageMemory
+from headway_projector.rows import WorkerRow
 from headway_projector.statements import load
 from headway_projector.statements import rows as _rows
 
@@ -117,6 +118,7 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             batches = await _rows(_queries.batches_at(connection, batch_ids=list(batch_ids)))
             runs = await _rows(_queries.current_runs(connection, batch_ids=list(batch_ids)))
+            workers = await _rows(_queries.busy_workers(connection, batch_ids=list(batch_ids)))
         memories = {
             row["batchid"]: BatchMemory(
                 batch_id=row["batchid"],
@@ -135,6 +137,11 @@ class Store:
             memories[row["batchid"]].stages[row["stage"]] = StageMemory(
                 state=_state(row), first_offset=row["firstoffset"], complete=False
             )
+        for row in workers:
+            stage = memories[row["batchid"]].stages[row["stage"]]
+            files = msgspec.json.decode(row["filesinflight"], type=list[str])
+            restore_workers(stage.state, [(row["worker"], row["lastheardat"], files)])
+            stage.workers[row["worker"]] = WorkerRow(*row)
         return list(memories.values())
 
     async def outcomes(
@@ -257,6 +264,14 @@ class HeldBatch:
         rows = await self._ask("all_outcomes", log_week=self.log_week)
         return {(row["stage"], row["run"], row["filename"]): row["outcome"] for row in rows}
 
+    async def workers(self) -> dict[tuple[str, int, str], tuple[datetime | None, list[str]]]:
+        """When each busy worker was last heard and its files in flight, by stage, run and worker."""
+        rows = await _rows(_queries.busy_workers(self._connection, batch_ids=[self.batch_id]))
+        return {
+            (row["stage"], row["run"], row["worker"]): (row["lastheardat"], msgspec.json.decode(row["filesinflight"]))
+            for row in rows
+        }
+
     async def known_offsets(self) -> int:
         """How many offsets of the topic are in the log, among the dead letters or in a gap."""
         found: int = await _queries.known_offsets(self._connection, batch_id=self.batch_id, log_week=self.log_week)
@@ -297,8 +312,17 @@ async def _write_counts(connection: Any, projections: Sequence[BatchProjection])
     await _write_columns(
         connection, "upsert_runs",
         ("batch_ids", "stages", "runs", "first_offsets", "started", "totals", "processed", "errors", "attempts",
-         "late", "statuses", "started_at", "updated_at", "ended_at"),
+         "late", "statuses", "started_at", "updated_at", "ended_at", "files_left_out"),
         [row for part in projections for row in part.runs],
+    )  # fmt: skip
+    await _write_columns(
+        connection, "delete_workers", ("batch_ids", "stages", "workers"),
+        [row for part in projections for row in part.gone_workers],
+    )  # fmt: skip
+    await _write_columns(
+        connection, "upsert_workers",
+        ("batch_ids", "stages", "runs", "workers", "last_heard_at", "files_in_flight"),
+        [row for part in projections for row in part.changed_workers],
     )  # fmt: skip
 
 
@@ -342,4 +366,5 @@ def _state(row: asyncpg.Record) -> StageState:
         started_at=row["startedat"],
         updated_at=row["updatedat"],
         ended_at=row["endedat"],
+        files_left_out=row["filesleftout"],
     )

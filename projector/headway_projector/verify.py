@@ -19,14 +19,20 @@ async def verify(store: Store, batch_id: int) -> list[str]:
     """
     async with store.hold(batch_id, lock=False) as held:
         batch = await _fold(held)
-        found_runs, found_outcomes = await held.runs(), await held.outcomes()
+        found_runs, found_outcomes, found_workers = await held.runs(), await held.outcomes(), await held.workers()
         known = await held.known_offsets()
     runs = {(stage, run.run): run for stage, runs in batch.stages.items() for run in runs}
     outcomes = {(*key, name): str(outcome) for key, run in runs.items() for name, outcome in run.outcomes.items()}
     counts = {key: _counts(run) for key, run in runs.items()}
+    workers = {
+        (*key, name): (worker.last_heard_at, list(worker.files))
+        for key, run in runs.items()
+        for name, worker in run.workers.items()
+    }
     differences = [
         *_differences("run", {key: _counts(run) for key, run in found_runs.items()}, counts),
         *_differences("file", found_outcomes, outcomes),
+        *_differences("worker", found_workers, workers),
     ]
     if known != held.next_offset:
         differences.append(f"offsets: {held.next_offset} projected, but {known} in the log, dead letters and gaps")
@@ -44,7 +50,8 @@ async def _fold(held: HeldBatch) -> BatchState:
 
 
 def _counts(run: msgspec.Struct) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.structs.asdict(run).items() if name != "outcomes"}
+    apart = {"outcomes", "workers", "in_flight"}
+    return {name: value for name, value in msgspec.structs.asdict(run).items() if name not in apart}
 
 
 def _differences(kind: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> Iterator[str]:

@@ -27,13 +27,16 @@ from headway_events.events import (
 )
 from headway_events.fold import (
     BatchState,
+    BusyWorker,
     Outcome,
     StageState,
     Status,
     batch_status,
     fold,
     fold_batch,
+    is_silent,
     percent,
+    restore_workers,
     status_at,
 )
 from headway_events.registry import Announcement, BadAnnouncement, decode_announcement, encode_announcement
@@ -48,6 +51,7 @@ __all__ = [
     "BadEvent",
     "BatchComplete",
     "BatchState",
+    "BusyWorker",
     "Event",
     "FileComplete",
     "FileError",
@@ -76,10 +80,12 @@ __all__ = [
     "fold",
     "fold_batch",
     "headers",
+    "is_silent",
     "key",
     "percent",
     "registry_key",
     "registry_partition",
+    "restore_workers",
     "resume",
     "snapshot",
     "status_at",

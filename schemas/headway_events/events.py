@@ -42,6 +42,15 @@ FileName: TypeAlias = Annotated[
         extra_json_schema=_NO_NUL,
     ),
 ]
+WorkerName: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_WORKER_LENGTH,
+        description="The worker, unique in its stage, without NUL.",
+        extra_json_schema=_NO_NUL,
+    ),
+]
 GpuIp: TypeAlias = Annotated[
     str, Meta(description="Where the file was processed, without NUL.", extra_json_schema=_NO_NUL)
 ]
@@ -146,8 +155,9 @@ class StageComplete(_Event, tag="stage_complete", kw_only=True, frozen=True):
 
 
 class WorkerHeartbeat(_Event, tag="worker_heartbeat", kw_only=True, frozen=True):
-    """A worker is alive and busy with these files. Never counted; its absence makes a stage stalled.
+    """A worker is alive and busy with these files; with none it is idle. Never counted.
 
+    A worker with files in flight that is heard no more is silent, and a stage of which nothing is heard is stalled.
     `moreInFlight` is how many files are in flight beside those listed; `gpus` are those that the worker can see.
     """
 

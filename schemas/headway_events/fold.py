@@ -19,11 +19,15 @@ The rules:
        `stage_start` (and it is not complete), the run goes on.
     7. A `totalFiles` that is present states the total; the last statement holds.
     8. `batch_complete` closes the batch; a `stage_start` after it opens it again.
+    9. A `worker_heartbeat` names the files that its worker has in flight. A file is in flight at one worker, the last
+       that named it, until it is reported or the run is over; one that has succeeded is not. A worker is busy while it
+       has files in flight. A heartbeat older than the last one of a busy worker changes nothing of this. A run follows
+       MAX_IN_FLIGHT files; those past it are counted each time that they are named.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, Iterable, MutableMapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -40,7 +44,10 @@ from headway_events.events import (
     StageEvent,
     StageProgress,
     StageStart,
+    WorkerHeartbeat,
 )
+
+MAX_IN_FLIGHT: Final = 10_000  # files of a run, a few MB in each reader; ten for each of a thousand workers
 
 
 class Status(StrEnum):
@@ -71,11 +78,18 @@ _SUCCESS: Final = Outcome.SUCCESS
 _ERROR: Final = Outcome.ERROR
 
 
+class BusyWorker(msgspec.Struct, rename="camel"):
+    """A worker that has files in flight."""
+
+    last_heard_at: datetime | None
+    files: dict[str, None]  # in the order in which it named them, without those reported since
+
+
 class StageState(msgspec.Struct, rename="camel", kw_only=True):
     """One run of one stage, after the events so far.
 
     `outcomes` may be any mapping that knows the files of the events still to come: the projector gives one that holds
-    just those. Everything else is counts: a state that is kept with its outcomes resumes exactly.
+    just those. A state that is kept with its outcomes and its workers resumes exactly.
     """
 
     run: int = 0  # 1 is the first; 0 before any event
@@ -89,7 +103,10 @@ class StageState(msgspec.Struct, rename="camel", kw_only=True):
     started_at: datetime | None = None
     updated_at: datetime | None = None  # timestamp of the last event, heartbeats included
     ended_at: datetime | None = None
+    files_left_out: int = 0  # names in heartbeats that were not followed, as MAX_IN_FLIGHT were already
     outcomes: MutableMapping[str, Outcome] = {}
+    workers: dict[str, BusyWorker] = {}  # the busy ones, by name
+    in_flight: dict[str, str] = {}  # the name of the worker that has the file
 
 
 class BatchState(msgspec.Struct, rename="camel", kw_only=True):
@@ -123,7 +140,7 @@ def fold(state: StageState, event: StageEvent) -> StageState:
     """The stage's current run after one more event of it.
 
     Consumes `state`: use only what is returned. When its `run` differs from the one before, a new run has begun and
-    the state given holds the old run's last counts, untouched.
+    the state given holds the old run's last counts.
     """
     if state.status is not _PROCESSING or (isinstance(event, StageStart) and state.started):
         state = _entered(state, event)
@@ -141,6 +158,7 @@ def fold(state: StageState, event: StageEvent) -> StageState:
 def _entered(state: StageState, event: StageEvent) -> StageState:
     """The run that the event belongs to: the one there is, or a new one."""
     if isinstance(event, StageStart) and (state.started or state.status.is_final):
+        _forget_workers(state)
         state = StageState(run=state.run + 1)
     if state.run == 0:
         state = StageState(run=1, outcomes=state.outcomes)
@@ -160,6 +178,8 @@ def _apply_other(state: StageState, event: StageEvent) -> None:
             _state_total(state, event.total_files)
     elif isinstance(event, StageComplete):
         _apply_complete(state, event)
+    elif isinstance(event, WorkerHeartbeat) and not state.status.is_final:
+        _apply_heartbeat(state, event)
 
 
 def _apply_file(state: StageState, event: FileEvent) -> None:
@@ -168,6 +188,8 @@ def _apply_file(state: StageState, event: FileEvent) -> None:
         return
     state.attempts += 1
     outcomes, name = state.outcomes, event.file_name
+    if state.in_flight:
+        _take_out(state, name)
     known = outcomes.get(name)
     if known is _SUCCESS:
         return
@@ -189,6 +211,44 @@ def _apply_complete(state: StageState, event: StageComplete) -> None:
     _state_total(state, event.total_files)
     state.status = Status.COMPLETE_WITH_ERRORS if state.errors else Status.COMPLETE
     state.updated_at = state.ended_at = event.timestamp
+    _forget_workers(state)
+
+
+def _apply_heartbeat(state: StageState, event: WorkerHeartbeat) -> None:
+    name, heard_at = event.worker, event.timestamp
+    known = state.workers.get(name)
+    if known is not None:
+        if known.last_heard_at is not None and heard_at is not None and heard_at < known.last_heard_at:
+            return
+        for file in list(known.files):
+            _take_out(state, file)
+    files: dict[str, None] = {}
+    for file in dict.fromkeys(event.files_in_flight):
+        if state.outcomes.get(file) is _SUCCESS:
+            continue
+        _take_out(state, file)
+        if len(state.in_flight) < MAX_IN_FLIGHT:
+            state.in_flight[file] = name
+            files[file] = None
+        else:
+            state.files_left_out += 1
+    if files:
+        state.workers[name] = BusyWorker(heard_at, files)
+
+
+def _take_out(state: StageState, file: str) -> None:
+    """The file is in flight no more; the worker that had it may be busy no more."""
+    name = state.in_flight.pop(file, None)
+    if name is not None:
+        files = state.workers[name].files
+        del files[file]
+        if not files:
+            del state.workers[name]
+
+
+def _forget_workers(state: StageState) -> None:
+    state.workers.clear()
+    state.in_flight.clear()
 
 
 def _state_total(state: StageState, total: int | None) -> None:
@@ -222,3 +282,15 @@ def status_at(state: StageState, now: datetime, stalled_after: timedelta) -> Sta
     """The status as people should see it at `now`: a stage under way that has been silent for too long is stalled."""
     quiet = state.updated_at is not None and now - state.updated_at > stalled_after
     return Status.STALLED if state.status is Status.PROCESSING and quiet else state.status
+
+
+def restore_workers(state: StageState, workers: Iterable[tuple[str, datetime | None, Collection[str]]]) -> None:
+    """Give a state that was kept without its busy workers their names, when each was last heard, and their files."""
+    for name, last_heard_at, files in workers:
+        state.workers[name] = BusyWorker(last_heard_at, dict.fromkeys(files))
+        state.in_flight.update(dict.fromkeys(files, name))
+
+
+def is_silent(worker: BusyWorker, now: datetime, silent_after: timedelta) -> bool:
+    """Whether a busy worker has not been heard for too long at `now`: it may have died with its files."""
+    return worker.last_heard_at is not None and now - worker.last_heard_at > silent_after

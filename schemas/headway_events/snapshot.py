@@ -1,22 +1,31 @@
 """A batch's counts as plain JSON, and back: what a reader needs to count on without the events before.
 
-A snapshot holds the current run of each stage and, for a run under way, how each of its files stands; a run that is
-over counts no more files and goes without. Folding the events from `offset` on into `resume(snapshot(...))` gives the
-same current runs as folding all events. `fold.js` has the same `resume`.
+A snapshot holds the current run of each stage and, for a run under way, how each of its files stands and which workers
+are busy; a run that is over counts no more files and goes without. Folding the events from `offset` on into
+`resume(snapshot(...))` gives the same current runs as folding all events. `fold.js` has the same `resume`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from headway_events.fold import BatchState, Outcome, StageState, percent
+from headway_events.fold import BatchState, Outcome, StageState, percent, restore_workers
 
 _COUNTS: Final = [
-    (field.encode_name, field.name) for field in msgspec.structs.fields(StageState) if field.name != "outcomes"
+    (field.encode_name, field.name)
+    for field in msgspec.structs.fields(StageState)
+    if field.name not in {"outcomes", "workers", "in_flight"}
 ]
+
+
+class _Worker(msgspec.Struct, rename="camel"):
+    worker: str
+    last_heard_at: datetime | None
+    files_in_flight: list[str]
 
 
 def snapshot(batch: BatchState, *, batch_id: int, offset: int) -> dict[str, Any]:
@@ -47,9 +56,16 @@ def _of_run(stage: str, state: StageState) -> dict[str, Any]:
         run["outcomes"] = {
             str(wanted): [name for name, outcome in state.outcomes.items() if outcome == wanted] for wanted in Outcome
         }
+        run["workers"] = [
+            msgspec.to_builtins(_Worker(name, worker.last_heard_at, list(worker.files)))
+            for name, worker in state.workers.items()
+        ]
     return run
 
 
 def _to_run(run: Mapping[str, Any]) -> StageState:
     standing = {name: outcome for outcome, names in run.get("outcomes", {}).items() for name in names}
-    return msgspec.convert({**run, "outcomes": standing}, StageState)
+    state = msgspec.convert({**run, "outcomes": standing, "workers": {}}, StageState)
+    workers = msgspec.convert(run.get("workers", []), list[_Worker])
+    restore_workers(state, [(one.worker, one.last_heard_at, one.files_in_flight) for one in workers])
+    return state

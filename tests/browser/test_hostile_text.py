@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,14 +56,17 @@ BATCH = (LIST | {"section", "h3", "ul", "li", "time"}) - {"table", "thead", "tr"
 
 
 async def test_nothing_that_a_pipeline_reports_is_run(
-    projector: Program, gateway: Program, watched: Page, event_logger: EventLogger, batch_id: int
+    projector: Program, make_gateway: Callable[..., Program], watched: Page, event_logger: EventLogger, batch_id: int
 ) -> None:
+    gateway = make_gateway(HEADWAY_WORKER_SILENT_AFTER_S="0")
+    gateway.run()
     labels = dict(zip(PAYLOADS, reversed(PAYLOADS), strict=True))
     event_logger.announce(batch_id, name=" ".join(PAYLOADS), labels=labels)
     for payload in PAYLOADS:
         event_logger.stage_start(batch_id, payload, total_files=3)
         event_logger.file_complete(batch_id, payload, payload, payload, {"status": payload, payload: [payload]})
         event_logger.file_error(batch_id, payload, f"2{payload}", payload, payload)
+        event_logger.worker_heartbeat(batch_id, payload, payload, [f"3{payload}"])
     assert event_logger.flush(30) == 0
     await watched.goto(gateway.url)
     row = watched.locator(f'tr[data-batch="{batch_id}"]')
@@ -75,6 +79,9 @@ async def test_nothing_that_a_pipeline_reports_is_run(
         card = watched.locator(".card").nth(number)
         assert await card.get_attribute("data-stage") == payload
         await expect(card.locator(".counts")).to_have_text("Total: 3 | Processed: 1 | Errors: 1")
+        silent = await card.locator(".silent li").text_content() or ""
+        assert silent.startswith(f"⚠️ Worker {payload} not heard for ")
+        assert silent.endswith(f", on 3{payload}")
         line = card.locator(".events button").nth(1)
         assert f"📄 {payload}: ✅ Complete" in (await line.text_content() or "")
         await line.click()

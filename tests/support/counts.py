@@ -12,7 +12,17 @@ from typing import Any, Self
 
 import msgspec
 import playwright
-from headway_events import BatchState, Event, StageState, batch_status, decode, fold_batch, percent, status_at
+from headway_events import (
+    BatchState,
+    Event,
+    StageState,
+    batch_status,
+    decode,
+    fold_batch,
+    is_silent,
+    percent,
+    status_at,
+)
 
 JSON = dict[str, Any]
 
@@ -20,14 +30,23 @@ NODE = Path(playwright.__file__).parent / "driver" / "node"  # ships with Playwr
 FOLD_PROCESS = Path(__file__).parent / "fold_process.mjs"
 
 
-def counts(batch: BatchState, *, now: datetime | None = None, stalled_after: timedelta | None = None) -> JSON:
-    """A batch as `fold_process.mjs` writes it: stages in order, all runs of each, outcomes in order of first report."""
+def counts(batch: BatchState, *, now: datetime | None = None, limit: timedelta | None = None) -> JSON:
+    """A batch as `fold_process.mjs` writes it: stages in order, all runs of each, outcomes in order of first report.
+
+    With `now`, also what depends on it, stages being stalled and workers silent after `limit`.
+    """
 
     def of_run(state: StageState) -> JSON:
         run: JSON = msgspec.to_builtins(state)
         run |= {"percent": percent(state), "outcomes": [list(item) for item in run["outcomes"].items()]}
-        if now is not None and stalled_after is not None:
-            run["statusAt"] = str(status_at(state, now, stalled_after))
+        run["workers"] = [
+            {"worker": name, "lastHeardAt": worker["lastHeardAt"], "filesInFlight": list(worker["files"])}
+            for name, worker in run["workers"].items()
+        ]
+        run["inFlight"] = sorted(map(list, run["inFlight"].items()))
+        if now is not None and limit is not None:
+            silent = [name for name, worker in state.workers.items() if is_silent(worker, now, limit)]
+            run |= {"statusAt": str(status_at(state, now, limit)), "silentWorkers": sorted(silent)}
         return run
 
     return {
@@ -65,7 +84,7 @@ class JavaScriptFold:
         self._process.communicate()
 
     def __call__(self, events: Sequence[Mapping[str, Any]], **request: Any) -> JSON:
-        """What `counts` gives, by the other fold; `request` may hold `snapshot`, `now` and `stalledAfterMs`."""
+        """What `counts` gives, by the other fold; `request` may hold `snapshot`, `now` and `limitMs`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"events": events, **request}) + "\n")

@@ -1,6 +1,6 @@
 // Folds histories with the dashboard's fold.js: one request as a line of JSON in, one answer as a line of JSON out.
 //
-// Request: {events, snapshot?, now?, stalledAfterMs?}. Answer: what `support.counts.counts` gives for Python's fold.
+// Request: {events, snapshot?, now?, limitMs?}. Answer: what `support.counts.counts` gives for Python's fold.
 
 import { createInterface } from "node:readline";
 
@@ -10,16 +10,25 @@ import {
   foldBatch,
   percent,
   resume,
+  silentWorkers,
   statusAt,
 } from "../../gateway/headway_gateway/dashboard/client/fold.js";
 
-function describe(state, { now, stalledAfterMs }) {
-  const { outcomes, ...counts } = state;
+// As Python sorts texts: by code points, where JavaScript compares UTF-16.
+const inOrder = (one, other) => Buffer.compare(Buffer.from(String(one)), Buffer.from(String(other)));
+
+function describe(state, { now, limitMs }) {
+  const { outcomes, workers, inFlight, ...counts } = state;
   return {
     ...counts,
     percent: percent(state),
     outcomes: [...outcomes],
-    ...(now === undefined ? {} : { statusAt: statusAt(state, now, stalledAfterMs) }),
+    workers: [...workers].map(([worker, { lastHeardAt, files }]) => ({ worker, lastHeardAt, filesInFlight: [...files] })),
+    inFlight: [...inFlight].sort(([one], [other]) => inOrder(one, other)),
+    ...(now === undefined ? {} : {
+      statusAt: statusAt(state, now, limitMs),
+      silentWorkers: silentWorkers(state, now, limitMs).map(({ name }) => name).sort(inOrder),
+    }),
   };
 }
 

@@ -27,6 +27,7 @@ BATCH_ID: Final = 123
 BEGINNING: Final = datetime(2024, 1, 13, 10, tzinfo=UTC)
 
 STAGES: Final = ["denoise", "transcribe", "__proto__", "7"]
+WORKERS: Final = ["worker-7", "__proto__", "gpu-3:4711"]
 FILE_NAMES: Final = ["a.wav", "b.wav", "c.wav", "音声.wav", "🎧.wav", "__proto__", "constructor", "0"]
 
 small_counts: SearchStrategy[int] = st.integers(0, 12)
@@ -50,7 +51,12 @@ def events(stages: Sequence[str] = STAGES, *, checkpoints: bool = True) -> Searc
         st.builds(FileComplete, **of_file),
         st.builds(FileError, **of_file),
         st.builds(StageStart, **common_of_stage, total_files=maybe),
-        st.builds(WorkerHeartbeat, **common_of_stage, worker=st.just("worker-7")),
+        st.builds(
+            WorkerHeartbeat,
+            **common_of_stage,
+            worker=st.sampled_from(WORKERS),
+            files_in_flight=st.lists(st.sampled_from(FILE_NAMES), max_size=3),
+        ),
         st.builds(BatchComplete, **common),
     ]
     if checkpoints:
@@ -96,6 +102,9 @@ def _run(draw: DrawFn, stage: str) -> list[Event]:
     reports: list[Event] = []
     failed: set[str] = set()
     for done, name in enumerate(names, start=1):
+        worker = draw(st.sampled_from(WORKERS))
+        if draw(st.booleans()):
+            reports.append(WorkerHeartbeat(batch_id=BATCH_ID, stage=stage, worker=worker, files_in_flight=[name]))
         for succeeded in draw(st.sampled_from([[True], [True], [False], [False, True], [True, True], [False, False]])):
             report = FileComplete if succeeded else FileError
             reports.append(report(batch_id=BATCH_ID, stage=stage, file_name=name))

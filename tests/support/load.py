@@ -153,7 +153,11 @@ def _run(batch_id: int, stage: str, files: int, clock: Iterator[datetime], chanc
                 batch_id=batch_id, timestamp=next(clock), stage=stage, processed_files=number - len(failed),
                 failed_files=len(failed), total_files=files,
             )  # fmt: skip
-            yield WorkerHeartbeat(batch_id=batch_id, timestamp=next(clock), stage=stage, worker="worker-7")
+            in_flight = [chance.choice(NAMES).format(number + ahead) for ahead in range(chance.randint(0, 3))]
+            yield WorkerHeartbeat(
+                batch_id=batch_id, timestamp=next(clock), stage=stage, worker=f"worker-{chance.randint(1, 3)}",
+                files_in_flight=in_flight,
+            )  # fmt: skip
     retried = [name for name in failed if chance.random() < 0.7]
     for name in retried:
         yield report(name, succeeded=chance.random() < 0.7)

@@ -17,6 +17,7 @@ from headway_events import (
     StageEvent,
     StageProgress,
     StageStart,
+    WorkerHeartbeat,
 )
 
 
@@ -30,6 +31,7 @@ class NaiveRun:
     attempts: int
     late: int
     complete: bool
+    in_flight: dict[str, str]  # by file, the worker that has it
 
 
 def naive_runs(history: Sequence[Event], stage: str) -> list[NaiveRun]:
@@ -42,10 +44,10 @@ def naive_runs(history: Sequence[Event], stage: str) -> list[NaiveRun]:
         if not runs or (isinstance(event, StageStart) and begun_or_over):
             runs.append([])
         runs[-1].append(event)
-    return [_counts(run) for run in runs]
+    return [_counts(run, is_last=run is runs[-1]) for run in runs]
 
 
-def _counts(run: Sequence[StageEvent]) -> NaiveRun:
+def _counts(run: Sequence[StageEvent], *, is_last: bool) -> NaiveRun:
     ends = [index for index, event in enumerate(run) if isinstance(event, StageComplete)]
     open_part = run[: ends[0]] if ends else run
     completions = [event for event in run if isinstance(event, StageComplete)]
@@ -63,6 +65,7 @@ def _counts(run: Sequence[StageEvent]) -> NaiveRun:
         attempts=len(_reports(open_part)),
         late=len(_reports(run)) - len(_reports(open_part)),
         complete=bool(completions),
+        in_flight=_in_flight(run, _heeded(run)) if is_last and not completions else {},
     )
 
 
@@ -91,3 +94,37 @@ def _files(events: Sequence[StageEvent]) -> tuple[int, int]:
 
 def _reports(events: Sequence[StageEvent]) -> list[StageEvent]:
     return [event for event in events if isinstance(event, FileComplete | FileError)]
+
+
+def _heeded(events: Sequence[StageEvent]) -> list[int]:
+    """Which events are heartbeats that count: all but those older than the last one of a worker that is busy."""
+    heeded: list[int] = []
+    for index, event in enumerate(events):
+        if not isinstance(event, WorkerHeartbeat):
+            continue
+        before = [one for at in heeded if isinstance(one := events[at], WorkerHeartbeat) and one.worker == event.worker]
+        busy = event.worker in _in_flight(events[:index], heeded).values()
+        last = before[-1].timestamp if before else None
+        if not (busy and last is not None and event.timestamp is not None and event.timestamp < last):
+            heeded.append(index)
+    return heeded
+
+
+def _in_flight(events: Sequence[StageEvent], heeded: Sequence[int]) -> dict[str, str]:
+    """Each file whose last naming stands in its worker's last heartbeat, unless it was reported since, or succeeded."""
+    last_of: dict[str, int] = {}
+    last_naming: dict[str, int] = {}
+    workers: dict[str, str] = {}
+    for index in heeded:
+        event = events[index]
+        assert isinstance(event, WorkerHeartbeat)
+        last_of[event.worker] = index
+        for file in event.files_in_flight:
+            if not any(isinstance(one, FileComplete) and one.file_name == file for one in events[:index]):
+                last_naming[file], workers[file] = index, event.worker
+    return {
+        file: workers[file]
+        for file, index in last_naming.items()
+        if last_of[workers[file]] == index
+        and not any(isinstance(one, FileComplete | FileError) and one.file_name == file for one in events[index:])
+    }

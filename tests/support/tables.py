@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice, zip_longest
@@ -55,6 +56,14 @@ class RunRow(NamedTuple):
     updatedat: datetime | None
     endedat: datetime | None
     iscurrent: bool
+    filesleftout: int
+
+
+class WorkerRow(NamedTuple):
+    """What busyWorkerView says of a worker."""
+
+    lastheardat: datetime | None
+    filesinflight: list[str]
 
 
 class OutcomeRow(NamedTuple):
@@ -101,6 +110,7 @@ class Projection(NamedTuple):
     batch: BatchRow
     runs: dict[tuple[str, int], RunRow]  # by stage and run
     outcomes: dict[tuple[str, int, str], OutcomeRow]  # by stage, run and file
+    workers: dict[tuple[str, int, str], WorkerRow]  # by stage, run and worker
     log: list[LogRow]  # in the order of their ids
     letters: list[LetterRow]
     gaps: list[tuple[int, int]]  # from, to
@@ -148,6 +158,7 @@ class Tables:
         (batch,) = await self._rows("batchOverview", batch_id)
         runs = await self._rows("stageRun", batch_id)
         outcomes = await self._rows("fileOutcomeView", batch_id)
+        workers = await self._rows("busyWorkerView", batch_id)
         log = await self._rows("eventLog", batch_id, order="id")
         letters = await self._rows("deadLetterView", batch_id, order="topicOffset")
         gaps = await self._rows("offsetGapView", batch_id, order="fromOffset")
@@ -157,6 +168,12 @@ class Tables:
             {
                 (row["stage"], row["run"], row["filename"]): OutcomeRow._make(_columns(row, OutcomeRow._fields))
                 for row in outcomes
+            },
+            {
+                (row["stage"], row["run"], row["worker"]): WorkerRow(
+                    row["lastheardat"], json.loads(row["filesinflight"])
+                )
+                for row in workers
             },
             [_with_response_read(LogRow._make(_columns(row, LogRow._fields))) for row in log],
             [LetterRow._make(_columns(row, LetterRow._fields)) for row in letters],
@@ -189,7 +206,7 @@ def expected(batch_id: int, records: Sequence[Record], gaps: Sequence[tuple[int,
         nextoffset=records[-1].offset + 1,
         deadletters=len(fold.letters),
     )
-    return Projection(batch, fold.runs(), fold.outcomes, fold.log, fold.letters, list(gaps))
+    return Projection(batch, fold.runs(), fold.outcomes, fold.workers(), fold.log, fold.letters, list(gaps))
 
 
 def differences(found: Projection, wanted: Projection) -> list[str]:
@@ -228,10 +245,19 @@ class _StraightFold:
             (stage, run.run): RunRow(
                 self._first_offsets[stage, run.run], run.started, run.total, run.processed, run.errors, run.attempts,
                 run.late, run.status, run.started_at, run.updated_at, run.ended_at, run is runs[-1],
+                run.files_left_out,
             )
             for stage, runs in self.batch.stages.items()
             for run in runs
         }  # fmt: skip
+
+    def workers(self) -> dict[tuple[str, int, str], WorkerRow]:
+        return {
+            (stage, run.run, name): WorkerRow(worker.last_heard_at, list(worker.files))
+            for stage, runs in self.batch.stages.items()
+            for run in runs
+            for name, worker in run.workers.items()
+        }
 
     def _fold(self, offset: int, event: StageEvent) -> tuple[int, bool]:
         """The run that the event belongs to, and whether it came too late to be counted."""
@@ -279,7 +305,7 @@ def _letter(record: Record, error: BadEvent) -> LetterRow:
 def _differences(found: Projection, wanted: Projection) -> Iterator[str]:
     if found.batch != wanted.batch:
         yield f"batch: the table says {found.batch}, the fold {wanted.batch}"
-    for part in ("runs", "outcomes"):
+    for part in ("runs", "outcomes", "workers"):
         ours, theirs = getattr(found, part), getattr(wanted, part)
         for key in ours.keys() | theirs.keys():
             if ours.get(key) != theirs.get(key):

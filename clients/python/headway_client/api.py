@@ -8,6 +8,16 @@ import msgspec
 from headway_events import Status
 
 
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A worker that has files in flight."""
+
+    worker: str
+    last_heard_at: datetime | None
+    files_in_flight: list[str]
+    silent: bool
+    """Whether it was not heard for too long: it may have died with its files."""
+
+
 class StageInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One run of a stage, as the tables have it."""
 
@@ -23,6 +33,8 @@ class StageInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: datetime | None = None
     updated_at: datetime | None = None
     ended_at: datetime | None = None
+    workers: list[WorkerInfo] = []
+    """Those that are busy, heard the longest ago first; only in the answer for one batch, for the current run."""
 
 
 class BatchInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -63,8 +63,9 @@ async function loadInfo(batchId) {
   checkSession(response);
   if (!response?.ok) return null;
   const batch = await response.json();
-  const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS } = batch;
-  store.setInfo({ name, labels, deadLetters, problem, logDroppedAt, stalledAfterMs: stalledAfterS * 1000 });
+  const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS, workerSilentAfterS } = batch;
+  const limits = { stalledMs: stalledAfterS * 1000, silentMs: workerSilentAfterS * 1000 };
+  store.setInfo({ name, labels, deadLetters, problem, logDroppedAt }, limits);
   return batch;
 }
 

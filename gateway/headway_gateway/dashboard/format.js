@@ -70,6 +70,19 @@ export function batchPercent(stages) {
   return Math.min(most, Math.floor((final / total) * 100));
 }
 
+/** "Worker gpu-3:4711 not heard for 25 s, on a.wav". @param {import("./client/headway.js").SilentWorker} worker */
+export function silentText({ name, silentMs, files }) {
+  const others = files.length > 1 ? ` and ${count(files.length - 1)} more` : "";
+  return `⚠️ Worker ${name} not heard for ${duration(silentMs)}, on ${files[0]}${others}`;
+}
+
+/** "25 s", "3 min", "2 h", rounded down. @param {number} ms */
+export function duration(ms) {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${count(Math.floor(seconds / 3600))} h`;
+}
+
 /** The same JSON for people. @param {string} text */
 export const indentedJson = (text) => JSON.stringify(exactJson(text), null, 2);
 

@@ -7,6 +7,7 @@ import { emptyBatch } from "./client/headway.js";
 /** @typedef {import("./client/headway.js").BatchEvent} BatchEvent */
 /** @typedef {import("./client/headway.js").StageState} StageState */
 /** @typedef {import("./client/headway.js").Connection | "stopped"} Connection */
+/** @typedef {State["limits"]} Limits */
 
 /**
  * What the stream does not tell of a batch.
@@ -46,7 +47,8 @@ class State {
   notice = "";
   /** @type {BatchInfo} */
   info = { name: null, labels: {}, deadLetters: 0, problem: null, logDroppedAt: null };
-  stalledAfterMs = 30_000;
+  /** After how long a stage is stalled, a worker silent. */
+  limits = { stalledMs: 30_000, silentMs: 20_000 };
 
   /** The current run of each stage: `state.stages.denoise` is {total, processed, errors, status, ...}. */
   get stages() {
@@ -77,10 +79,10 @@ export function setConnection(connection) {
   }
 }
 
-/** @param {Partial<State["info"]> & {stalledAfterMs?: number}} info */
-export function setInfo({ stalledAfterMs, ...info }) {
+/** @param {Partial<State["info"]>} info @param {State["limits"]} limits */
+export function setInfo(info, limits) {
   Object.assign(state.info, info);
-  if (stalledAfterMs !== undefined) state.stalledAfterMs = stalledAfterMs;
+  state.limits = limits;
   changed();
 }
 

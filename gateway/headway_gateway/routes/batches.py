@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 import asyncpg
 import msgspec
 from aiohttp import web
-from headway_events import BatchState, Status, batch_status, percent, status_at
+from headway_events import BatchState, Status, batch_status, is_silent, percent, restore_workers, status_at
 
 from headway_gateway import parameters, position
+from headway_gateway.counts import Limits
 from headway_gateway.errors import NoSuchBatch
 from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.parameters import BatchesQuery, BatchPlace, given
-from headway_gateway.reading import run_state
-from headway_gateway.responses import Batch, BatchDetails, BatchPage, Run, StageRun, StageRuns
+from headway_gateway.reading import ReadWorker, run_state
+from headway_gateway.responses import Batch, BatchDetails, BatchPage, BusyWorker, CurrentRun, Run, StageRun, StageRuns
 from headway_gateway.routes.answers import answer, answer_tagged, next_address
 
 
@@ -31,7 +33,7 @@ async def batches(request: web.Request) -> web.Response:
             search=query.q,
             labels=[(name, value) for name, _, value in (label.partition(":") for label in query.label)],
             statuses=query.status,
-            silent_since=view.now - view.stalled_after,
+            silent_since=view.now - view.limits.stalled_after,
             upwards=query.order == "asc",
             limit=query.limit,
             allowed=request[PRINCIPAL].batches,
@@ -48,19 +50,21 @@ async def batches(request: web.Request) -> web.Response:
 
 
 async def batch(request: web.Request) -> web.Response:
-    """One batch, with the current and the earlier runs of its stages."""
-    row, runs = await _found(request)
+    """One batch, with the current and the earlier runs of its stages, and the workers that are busy."""
+    row, runs, workers = await _found(request)
     view = _View(request)
     if row is None:
         return answer(view.unprojected(position.batch_id(request.match_info["batch_id"])))
     earlier = [Run(**view.run(run)) for run in runs if not run["iscurrent"]]
-    document = BatchDetails(**view.batch(row, runs), next_offset=row["nextoffset"], runs=earlier)
-    return answer_tagged(request, document)
+    members = view.batch(row, runs) | {
+        "stages": [view.current_run(run, workers.get(run["stage"], [])) for run in runs if run["iscurrent"]]
+    }
+    return answer_tagged(request, BatchDetails(**members, next_offset=row["nextoffset"], runs=earlier))
 
 
 async def stages(request: web.Request) -> web.Response:
     """Every run of every stage."""
-    row, runs = await _found(request)
+    row, runs, _ = await _found(request)
     view = _View(request)
     document = StageRuns(
         runs=[StageRun(**view.run(run), is_current=run["iscurrent"], first_offset=run["firstoffset"]) for run in runs]
@@ -68,16 +72,18 @@ async def stages(request: web.Request) -> web.Response:
     return answer(document) if row is None else answer_tagged(request, document)
 
 
-async def _found(request: web.Request) -> tuple[asyncpg.Record | None, list[asyncpg.Record]]:
-    """The batch and its runs; no row for one of which the tables know nothing yet."""
+async def _found(
+    request: web.Request,
+) -> tuple[asyncpg.Record | None, list[asyncpg.Record], Mapping[str, list[ReadWorker]]]:
+    """The batch, its runs and the busy workers by stage; no row for one of which the tables know nothing yet."""
     batch_id = position.batch_id(request.match_info["batch_id"])
     async with request.app[STORE].reading() as reading:
         row = await reading.batch(batch_id)
         if row is not None:
-            return row, await reading.runs([batch_id])
+            return row, await reading.runs([batch_id]), await reading.busy_workers(batch_id)
     if not await request.app[HUB].has_topic(batch_id):
         raise NoSuchBatch(batch_id)
-    return None, []
+    return None, [], {}
 
 
 class _View:
@@ -85,7 +91,7 @@ class _View:
 
     def __init__(self, request: web.Request) -> None:
         self.now = datetime.now(UTC)
-        self.stalled_after = timedelta(seconds=request.app[SETTINGS].stalled_after_s)
+        self.limits = Limits.of(request.app[SETTINGS])
 
     def batch(self, row: asyncpg.Record, runs: list[asyncpg.Record]) -> dict[str, Any]:
         """The members of a Batch."""
@@ -108,7 +114,8 @@ class _View:
             "archived_at": row["archivedat"],
             "log_dropped_at": row["logdroppedat"],
             "problem": row["problem"],
-            "stalled_after_s": int(self.stalled_after.total_seconds()),
+            "stalled_after_s": int(self.limits.stalled_after.total_seconds()),
+            "worker_silent_after_s": int(self.limits.silent_after.total_seconds()),
             "stages": stages,
         }
 
@@ -118,7 +125,7 @@ class _View:
         return {
             "stage": row["stage"],
             "run": state.run,
-            "status": status_at(state, self.now, self.stalled_after),
+            "status": status_at(state, self.now, self.limits.stalled_after),
             "total": state.total,
             "processed": state.processed,
             "errors": state.errors,
@@ -129,6 +136,21 @@ class _View:
             "updated_at": state.updated_at,
             "ended_at": state.ended_at,
         }
+
+    def current_run(self, row: asyncpg.Record, workers: Sequence[ReadWorker]) -> CurrentRun:
+        """The last run of a stage, with its busy workers."""
+        state = run_state(row)
+        restore_workers(state, workers)
+        busy = [
+            BusyWorker(
+                worker=name,
+                last_heard_at=worker.last_heard_at,
+                files_in_flight=list(worker.files),
+                silent=is_silent(worker, self.now, self.limits.silent_after),
+            )
+            for name, worker in state.workers.items()
+        ]
+        return CurrentRun(**self.run(row), workers=busy, files_left_out=state.files_left_out)
 
     def unprojected(self, batch_id: int) -> BatchDetails:
         """A batch that has a topic, of which the tables know nothing yet."""
@@ -145,7 +167,8 @@ class _View:
             archived_at=None,
             log_dropped_at=None,
             problem=None,
-            stalled_after_s=int(self.stalled_after.total_seconds()),
+            stalled_after_s=int(self.limits.stalled_after.total_seconds()),
+            worker_silent_after_s=int(self.limits.silent_after.total_seconds()),
             stages=[],
             next_offset=0,
             runs=[],

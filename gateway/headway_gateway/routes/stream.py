@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
@@ -18,6 +17,7 @@ from headway_events import EVENT_TYPES
 from headway_gateway import compression, position
 from headway_gateway.beginning import Beginnings
 from headway_gateway.client import Client
+from headway_gateway.counts import Limits
 from headway_gateway.errors import InvalidParameter, RequestError
 from headway_gateway.keys import HUB, LIVE, PRINCIPAL, PROGRESS, SETTINGS, STORE, STREAMS
 from headway_gateway.lanes import Lanes, LaneT
@@ -116,7 +116,7 @@ async def _progress(request: web.Request, client: Client, stack: AsyncExitStack)
         selection,
         composite=len(wanted) != 1,
         every_s=every_s,
-        stalled_after=timedelta(seconds=request.app[SETTINGS].stalled_after_s),
+        limits=Limits.of(request.app[SETTINGS]),
     ).run
 
 

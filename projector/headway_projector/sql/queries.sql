@@ -33,9 +33,13 @@ FROM batch WHERE batchId = ANY(:batch_ids::bigint[]);
 -- The last run of every stage of these batches.
 SELECT DISTINCT ON (batchId, stage)
        batchId, stage, run, firstOffset, started, total, processed, errors, attempts, late, status,
-       startedAt, updatedAt, endedAt
+       startedAt, updatedAt, endedAt, filesLeftOut
 FROM stageProgress WHERE batchId = ANY(:batch_ids::bigint[])
 ORDER BY batchId, stage, run DESC;
+
+-- name: busy_workers
+-- The busy workers of these batches.
+SELECT batchId, stage, run, worker, lastHeardAt, filesInFlight FROM busyWorker WHERE batchId = ANY(:batch_ids::bigint[]);
 
 -- name: outcomes_of_files
 -- How these files stand in this run; files without a row have not been reported. File by file through the primary key:
@@ -81,15 +85,29 @@ WHERE batch.batchId = new.batchId;
 -- name: upsert_runs!
 -- The counts of runs, absolute.
 INSERT INTO stageProgress (batchId, stage, run, firstOffset, started, total, processed, errors, attempts, late, status,
-                           startedAt, updatedAt, endedAt)
+                           startedAt, updatedAt, endedAt, filesLeftOut)
 SELECT * FROM unnest(:batch_ids::bigint[], :stages::text[], :runs::integer[], :first_offsets::bigint[],
                      :started::boolean[], :totals::integer[], :processed::integer[], :errors::integer[],
                      :attempts::integer[], :late::integer[], :statuses::text[], :started_at::timestamptz[],
-                     :updated_at::timestamptz[], :ended_at::timestamptz[])
+                     :updated_at::timestamptz[], :ended_at::timestamptz[], :files_left_out::bigint[])
 ON CONFLICT (batchId, stage, run) DO UPDATE
 SET started = EXCLUDED.started, total = EXCLUDED.total, processed = EXCLUDED.processed, errors = EXCLUDED.errors,
     attempts = EXCLUDED.attempts, late = EXCLUDED.late, status = EXCLUDED.status, startedAt = EXCLUDED.startedAt,
-    updatedAt = EXCLUDED.updatedAt, endedAt = EXCLUDED.endedAt;
+    updatedAt = EXCLUDED.updatedAt, endedAt = EXCLUDED.endedAt, filesLeftOut = EXCLUDED.filesLeftOut;
+
+-- name: upsert_workers!
+-- What workers have in flight, absolute.
+INSERT INTO busyWorker (batchId, stage, run, worker, lastHeardAt, filesInFlight)
+SELECT * FROM unnest(:batch_ids::bigint[], :stages::text[], :runs::integer[], :workers::text[],
+                     :last_heard_at::timestamptz[], :files_in_flight::jsonb[])
+ON CONFLICT (batchId, stage, worker) DO UPDATE
+SET run = EXCLUDED.run, lastHeardAt = EXCLUDED.lastHeardAt, filesInFlight = EXCLUDED.filesInFlight;
+
+-- name: delete_workers!
+-- Workers that are busy no more.
+DELETE FROM busyWorker
+USING unnest(:batch_ids::bigint[], :stages::text[], :workers::text[]) AS gone (batchId, stage, worker)
+WHERE busyWorker.batchId = gone.batchId AND busyWorker.stage = gone.stage AND busyWorker.worker = gone.worker;
 
 -- name: change_outcomes!
 -- Files whose outcome is another than the table says: those that failed and then succeeded.
@@ -128,7 +146,8 @@ WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      b AS (DELETE FROM fileOutcome WHERE batchId = :batch_id),
      c AS (DELETE FROM batchExecutionLog WHERE batchId = :batch_id),
      d AS (DELETE FROM deadLetter WHERE batchId = :batch_id),
-     e AS (DELETE FROM offsetGap WHERE batchId = :batch_id)
+     e AS (DELETE FROM offsetGap WHERE batchId = :batch_id),
+     f AS (DELETE FROM busyWorker WHERE batchId = :batch_id)
 UPDATE batch
 SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
     topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL,
@@ -143,7 +162,7 @@ ORDER BY topicOffset LIMIT :most;
 
 -- name: all_runs
 -- Every run of every stage of a batch.
-SELECT stage, run, started, total, processed, errors, attempts, late, status, startedAt, updatedAt, endedAt
+SELECT stage, run, started, total, processed, errors, attempts, late, status, startedAt, updatedAt, endedAt, filesLeftOut
 FROM stageProgress WHERE batchId = :batch_id;
 
 -- name: all_outcomes
@@ -158,5 +177,6 @@ SELECT (SELECT count(*) FROM batchExecutionLog WHERE logWeek = :log_week AND bat
 
 -- name: forget_counts!
 -- Delete what is counted of a batch, so that it can be counted again from the raw log.
-WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id)
+WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
+     b AS (DELETE FROM busyWorker WHERE batchId = :batch_id)
 DELETE FROM fileOutcome WHERE logWeek = :log_week AND batchId = :batch_id;

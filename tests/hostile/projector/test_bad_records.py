@@ -29,6 +29,12 @@ REFUSED = [
     ("a number as text", START + '"5"}', "InvalidField", r"\$\.totalFiles"),
     ("a negative number", START + "-1}", "InvalidField", r"\$\.totalFiles"),
     ("a huge number", START + "99999999999999999999}", "InvalidField", r"\$\.totalFiles"),
+    (
+        "NUL in a file in flight",
+        r'{"eventType":"worker_heartbeat","batchId":%d,"stage":"s","worker":"w","filesInFlight":["\u0000"]}',
+        "InvalidField",
+        r"NUL.*\$\.filesInFlight\[0\]",
+    ),
     ("NUL in a name", FILE.replace("f%d", r"\u0000") + "}", "InvalidField", r"NUL.*\$\.fileName"),
     (
         "a lone surrogate in a name",

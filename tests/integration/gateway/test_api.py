@@ -41,7 +41,7 @@ async def test_a_batch_shows_its_stages_as_the_tables_have_them(
     del stage["startedAt"], stage["updatedAt"], stage["endedAt"]
     assert stage == {
         "stage": "denoise", "run": 1, "status": "complete_with_errors", "total": 500, "processed": 495, "errors": 5,
-        "attempts": 500, "late": 0, "percent": 99,
+        "attempts": 500, "late": 0, "percent": 99, "workers": [], "filesLeftOut": 0,
     }  # fmt: skip
 
 

@@ -7,12 +7,23 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import aiohttp
 import pytest
-from headway_events import BatchState, Event, FileError, StageComplete, StageStart, decode, fold_batch, percent
+from headway_events import (
+    BatchState,
+    Event,
+    FileError,
+    StageComplete,
+    StageStart,
+    WorkerHeartbeat,
+    decode,
+    fold_batch,
+    percent,
+)
 
 from infra.local.stack import answers
 from support.batches import batch_events
@@ -154,6 +165,37 @@ async def test_a_stage_that_falls_silent_becomes_stalled(
     async with aiohttp.ClientSession(gateway.url) as client:
         found = await read(client, batch_id, PROGRESS, most=2)
     assert [message.json()["status"] for message in found] == ["processing", "stalled"]
+
+
+async def test_that_a_worker_has_fallen_silent_is_told_though_nothing_happens(
+    make_gateway: Callable[..., Program], topics: Topics, batch_id: int
+) -> None:
+    gateway = make_gateway(HEADWAY_WORKER_SILENT_AFTER_S="2")
+    gateway.run()
+    topics.create(batch_id)
+    now = datetime.now(UTC)
+    quiet = {f"w{number}": timedelta(seconds=0 if number == 11 else 30 - number) for number in range(12)}
+    files = [str(number) for number in range(12)]
+    topics.write_events(
+        WorkerHeartbeat(
+            batch_id=batch_id, stage="s", worker=name, timestamp=now - ago,
+            files_in_flight=[f"{name}-{file}" for file in files],
+        )
+        for name, ago in quiet.items()
+    )  # fmt: skip
+    found = []
+    query = {"batchId": str(batch_id), **PROGRESS}
+    async with aiohttp.ClientSession(gateway.url) as client, client.get("/api/stream", params=query) as response:
+        async for message in messages(response):
+            found.append(message.json())
+            if found[-1]["silent"] == len(quiet):
+                break
+    assert found[-2]["silent"] == len(quiet) - 1
+    assert found[-1] | {"silent": 11} == found[-2]
+    assert datetime.now(UTC) - now < timedelta(seconds=10)  # not at the next heartbeat of the stream, after 15 s
+    named = found[-1]["silentWorkers"]
+    assert [worker["worker"] for worker in named] == list(quiet)[:10]
+    assert named[0]["filesInFlight"] == [f"w0-{file}" for file in files[:10]]
 
 
 @pytest.mark.usefixtures("projector")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import aiohttp
-from headway_events import BatchState, Event, decode, fold_batch, resume
+from headway_events import BatchState, Event, FileComplete, WorkerHeartbeat, decode, fold_batch, resume
 
+from support.api import get
 from support.batches import batch_events
 from support.counts import counts
 from support.programs import Program
 from support.stream import ids, read
 from support.tables import Tables
 from support.topics import Topics
+
+BEFORE: Final = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
 async def test_a_snapshot_and_what_follows_it_give_the_counts_of_the_whole(
@@ -38,6 +43,40 @@ async def test_a_snapshot_and_what_follows_it_give_the_counts_of_the_whole(
     for event in events:
         whole = fold_batch(whole, event)
     assert _totals(batch) == _totals(whole)
+
+
+async def test_who_comes_late_and_a_projector_that_takes_over_know_the_workers_that_were_heard_before(
+    client: aiohttp.ClientSession,
+    make_projector: Callable[..., Program],
+    topics: Topics,
+    tables: Tables,
+    batch_id: int,
+) -> None:
+    def heartbeat(worker: str, *files: str) -> Event:
+        return WorkerHeartbeat(
+            batch_id=batch_id, stage="denoise", timestamp=BEFORE, worker=worker, files_in_flight=list(files)
+        )
+
+    async def in_flight() -> dict[str, list[str]]:
+        (stage,) = (await get(client, f"/api/batches/{batch_id}"))["stages"]
+        assert all(worker["silent"] for worker in stage["workers"])
+        return {worker["worker"]: worker["filesInFlight"] for worker in stage["workers"]}
+
+    first = make_projector()
+    first.run()
+    topics.create(batch_id)
+    topics.announce(batch_id)
+    topics.write_events([heartbeat("one", "b.wav", "a.wav"), heartbeat("two", "c.wav", "音.wav")])
+    await tables.wait_for(batch_id, 2)
+    assert await in_flight() == {"one": ["b.wav", "a.wav"], "two": ["c.wav", "音.wav"]}
+    (message,) = await read(client, batch_id, {"from": "snapshot"}, most=1)
+    state = resume(message.json()).current("denoise")
+    assert {name: list(worker.files) for name, worker in state.workers.items()} == await in_flight()
+    first.stop()
+    make_projector().run()
+    topics.write_events([FileComplete(batch_id=batch_id, stage="denoise", file_name="b.wav"), heartbeat("two")])
+    await tables.wait_for(batch_id, 4)
+    assert await in_flight() == {"one": ["a.wav"]}
 
 
 async def test_a_snapshot_taken_while_events_arrive_is_never_ahead_of_its_stream(

@@ -9,7 +9,15 @@ import pytest
 from headway_projector.errors import MigrationFailed
 from headway_projector.migrate import migrate, migrations
 
-VIEWS = {"batchoverview", "stagerun", "fileoutcomeview", "eventlog", "deadletterview", "offsetgapview"}
+VIEWS = {
+    "batchoverview",
+    "stagerun",
+    "fileoutcomeview",
+    "eventlog",
+    "deadletterview",
+    "offsetgapview",
+    "busyworkerview",
+}
 
 
 async def test_programs_that_migrate_at_once_apply_each_migration_once(database_url: str) -> None:

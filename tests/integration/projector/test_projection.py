@@ -24,7 +24,7 @@ def messy_history(batch_id: int, seed: int, events: int) -> list[bytes]:
         kind = chance.choices(
             ["file_complete", "file_error", "stage_progress", "stage_start", "stage_complete", "worker_heartbeat",
              "batch_complete", "nonsense"],
-            [60, 20, 5, 2, 2, 2, 1, 3],
+            [60, 20, 5, 2, 2, 6, 1, 3],
         )[0]  # fmt: skip
         document: dict[str, object] = {
             "eventType": kind,
@@ -37,7 +37,8 @@ def messy_history(batch_id: int, seed: int, events: int) -> list[bytes]:
             document["fileName"] = chance.choice(["a\tb", "c\\d", "é\u2028", "'", "\\N"]) + str(chance.randint(0, 60))
             document["response"] = {"status": "error" if kind == "file_error" else "success", "text": "\\u0000 \0 \n"}
         elif kind == "worker_heartbeat":
-            document["worker"] = "w1"
+            document["worker"] = chance.choice(["w1", "w\t2", "é'"])
+            document["filesInFlight"] = [f"é\u2028{chance.randint(0, 60)}" for _ in range(chance.randint(0, 4))]
         elif kind == "stage_start":
             document["totalFiles"] = 60
         elif kind in {"stage_progress", "stage_complete"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
@@ -14,6 +15,7 @@ from support.topics import Topics
 
 FILE = '{"eventType":"%s","batchId":%d,"stage":"%s","fileName":"%d.wav"}'
 START = '{"eventType":"stage_start","batchId":%d,"stage":"%s","totalFiles":50}'
+HEARTBEAT = '{"eventType":"worker_heartbeat","batchId":%d,"stage":"d","worker":"w","filesInFlight":["new.wav"]}'
 EVENTS = 12_000  # more than two pages of the log
 
 
@@ -28,8 +30,9 @@ async def projected(projector: Program, topics: Topics, tables: Tables, batch_id
         if chance.random() < 0.001
         else FILE
         % (chance.choice(["file_complete", "file_error"]), batch_id, chance.choice("de"), chance.randint(0, 500))
-        for _ in range(EVENTS - 1)
+        for _ in range(EVENTS - 2)
     ]
+    history.append(HEARTBEAT % batch_id)
     topics.write(topic, [record.encode() for record in [*history, "no event"]])
     await tables.wait_for(batch_id, EVENTS)
     return batch_id
@@ -42,11 +45,13 @@ async def test_damaged_counts_are_named_by_verify_and_mended_by_rebuild(
     assert headway_projector(environment, "verify", str(projected)).returncode == 0
     await tables.connection.execute("UPDATE stageProgress SET processed = processed + 1 WHERE stage = 'd' AND run = 1")
     await tables.connection.execute("DELETE FROM fileOutcome WHERE stage = 'e' AND run = 1 AND fileName = '5.wav'")
+    await tables.connection.execute("DELETE FROM busyWorker")
     await tables.connection.execute("DELETE FROM batchExecutionLog WHERE topicOffset = 0")
     found = headway_projector(environment, "verify", str(projected))
     assert found.returncode == 1
     assert "run ('d', 1)" in found.stdout
     assert "file ('e', 1, '5.wav')" in found.stdout
+    assert re.search(r"worker \('d', \d+, 'w'\)", found.stdout)
     assert f"{EVENTS} projected, but {EVENTS - 1} in the log" in found.stdout
 
     assert headway_projector(environment, "rebuild", str(projected), "--from-topic").returncode == 0
@@ -63,6 +68,7 @@ async def test_a_batch_without_a_topic_is_rebuilt_from_its_raw_log(
     topics.delete(topics.names.of_batch(projected))
     await tables.connection.execute("UPDATE stageProgress SET errors = 99999, status = 'complete'")
     await tables.connection.execute("UPDATE fileOutcome SET outcome = 'error'")
+    await tables.connection.execute("UPDATE busyWorker SET worker = 'somebody else'")
     refused = headway_projector(environment, "rebuild", str(projected), "--from-topic")
     assert refused.returncode == 1
     assert "rebuild without --from-topic" in refused.stderr

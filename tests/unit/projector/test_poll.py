@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import msgspec
 import pytest
-from headway_events import BatchComplete, Event, FileComplete, StageComplete, StageStart, encode, fold_batch
+from headway_events import (
+    BatchComplete,
+    Event,
+    FileComplete,
+    StageComplete,
+    StageStart,
+    WorkerHeartbeat,
+    encode,
+    fold_batch,
+)
 from headway_events.fold import BatchState, StageState, Status
 from headway_projector.copy import storable
 from headway_projector.poll import (
@@ -21,6 +31,7 @@ from headway_projector.poll import (
     remember_outcomes,
     unknown_files,
 )
+from headway_projector.rows import WorkerRow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +61,7 @@ class TablesInMemory:
     def __init__(self) -> None:
         self.runs: dict[tuple[str, int], tuple[object, ...]] = {}
         self.outcomes: dict[tuple[str, int, str], str] = {}
+        self.workers: dict[tuple[str, str], WorkerRow] = {}
         self.log: list[int] = []
 
     def write(self, part: BatchProjection) -> None:
@@ -62,6 +74,12 @@ class TablesInMemory:
             self.outcomes[change.stage, change.run, change.file_name] = change.outcome
         for row in part.runs:
             self.runs[row.stage, row.run] = row[4:]
+        for _, stage, worker in part.gone_workers:
+            del self.workers[stage, worker]
+        for changed in part.changed_workers:
+            place = changed.stage, changed.worker
+            assert self.workers.get(place) != changed, "written again though nothing has changed"
+            self.workers[place] = changed
         self.log += [int(line.split("\t")[11]) for line in part.log_rows.splitlines()]
 
     def look_up(self, memory: BatchMemory, stage: str, names: set[str] | None) -> Iterator[tuple[str, str]]:
@@ -99,7 +117,9 @@ def test_polls_of_any_size_with_anything_forgotten_between_write_the_straight_fo
     assert remembered.closed == expected.closed
     assert tables.runs == {
         (stage, run.run): tuple(
-            value for name, value in msgspec.structs.asdict(run).items() if name not in {"run", "outcomes"}
+            value
+            for name, value in msgspec.structs.asdict(run).items()
+            if name not in {"run", "outcomes", "workers", "in_flight"}
         )
         for stage, runs in expected.stages.items()
         for run in runs
@@ -110,6 +130,15 @@ def test_polls_of_any_size_with_anything_forgotten_between_write_the_straight_fo
         for run in runs
         for name, outcome in run.outcomes.items()
     }
+    assert {
+        (row.stage, row.run, row.worker): (row.last_heard_at, json.loads(row.files_in_flight))
+        for row in tables.workers.values()
+    } == {
+        (stage, run.run, name): (worker.last_heard_at, list(worker.files))
+        for stage, runs in expected.stages.items()
+        for run in runs
+        for name, worker in run.workers.items()
+    }
 
 
 def test_a_run_taken_over_in_the_middle_is_loaded_once_enough_of_it_was_looked_up() -> None:
@@ -119,6 +148,28 @@ def test_a_run_taken_over_in_the_middle_is_loaded_once_enough_of_it_was_looked_u
     assert not is_worth_loading(stage, 100, most_files=10_000)
     assert is_worth_loading(stage, 100, most_files=10_000)
     assert not is_worth_loading(stage, 100_000, most_files=899)
+
+
+def test_workers_are_written_when_they_have_changed_and_when_they_are_busy_no_more() -> None:
+    def poll(*events: Event) -> BatchProjection:
+        return project(remembered, decode_records(BATCH_ID, records(list(events), remembered.position)))
+
+    def heartbeat(worker: str, *files: str) -> Event:
+        return WorkerHeartbeat(batch_id=BATCH_ID, stage="s", worker=worker, files_in_flight=list(files))
+
+    remembered = memory()
+    first = poll(heartbeat("one", "a.wav"), heartbeat("two", "b.wav", "c.wav"))
+    second = poll(FileComplete(batch_id=BATCH_ID, stage="s", file_name="b.wav"))
+    third = poll(StageStart(batch_id=BATCH_ID, stage="s"))
+    fourth = poll(heartbeat("one"), StageComplete(batch_id=BATCH_ID, stage="s", processed_files=3))
+
+    assert [(row.worker, row.files_in_flight) for row in first.changed_workers] == [
+        ("one", '["a.wav"]'),
+        ("two", '["b.wav","c.wav"]'),
+    ]
+    assert [(row.worker, row.files_in_flight) for row in second.changed_workers] == [("two", '["c.wav"]')]
+    assert (third.changed_workers, third.gone_workers) == ([], [])
+    assert (fourth.changed_workers, fourth.gone_workers) == ([], [(BATCH_ID, "s", "one"), (BATCH_ID, "s", "two")])
 
 
 def test_a_record_that_is_no_event_is_refused_and_its_offset_passed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from headway_events import (
@@ -16,10 +17,12 @@ from headway_events import (
     StageStart,
     StageState,
     Status,
+    WorkerHeartbeat,
     fold,
     percent,
     status_at,
 )
+from headway_events.fold import MAX_IN_FLIGHT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,10 +38,10 @@ properties = settings(deadline=None, max_examples=200)
 def test_python_and_javascript_count_the_same(
     history: list[Event], seconds: int, javascript_fold: JavaScriptFold
 ) -> None:
-    now, stalled_after = BEGINNING + timedelta(seconds=seconds), timedelta(seconds=30)
+    now = BEGINNING + timedelta(seconds=seconds)
 
-    in_python = counts(fold_in_python(history), now=now, stalled_after=stalled_after)
-    in_javascript = javascript_fold(as_json(history), now=now.timestamp() * 1000, stalledAfterMs=30_000)
+    in_python = counts(fold_in_python(history), now=now, limit=timedelta(seconds=30))
+    in_javascript = javascript_fold(as_json(history), now=now.timestamp() * 1000, limitMs=30_000)
 
     assert in_javascript == in_python
 
@@ -125,7 +128,7 @@ def test_a_stage_silent_for_longer_than_allowed_is_stalled(
     now = BEGINNING + timedelta(seconds=silent_s)
 
     assert status_at(fold(StageState(), start), now, timedelta(seconds=30)) == expected
-    in_javascript = javascript_fold(as_json([start]), now=now.timestamp() * 1000, stalledAfterMs=30_000)
+    in_javascript = javascript_fold(as_json([start]), now=now.timestamp() * 1000, limitMs=30_000)
     assert in_javascript["stages"][0][1][0]["statusAt"] == expected
 
 
@@ -150,6 +153,42 @@ def test_a_new_run_leaves_the_state_given_as_it_was() -> None:
     assert first.outcomes == {"a.wav": Outcome.SUCCESS}
 
 
+def test_a_run_follows_only_so_many_files_in_flight_and_counts_the_others(javascript_fold: JavaScriptFold) -> None:
+    names = [str(number) for number in range(MAX_IN_FLIGHT)]
+    history: list[Event] = [
+        WorkerHeartbeat(batch_id=BATCH_ID, stage="denoise", worker="hoarder", files_in_flight=[*names, "one more"]),
+        WorkerHeartbeat(batch_id=BATCH_ID, stage="denoise", worker="late", files_in_flight=["a.wav", "b.wav"]),
+        FileComplete(batch_id=BATCH_ID, stage="denoise", file_name="0"),
+        WorkerHeartbeat(batch_id=BATCH_ID, stage="denoise", worker="late", files_in_flight=["a.wav", "b.wav"]),
+    ]
+
+    batch = fold_in_python(history)
+
+    state = batch.current("denoise")
+    assert len(state.in_flight) == MAX_IN_FLIGHT
+    assert list(state.workers["late"].files) == ["a.wav"]
+    assert state.files_left_out == 1 + 2 + 1
+    assert javascript_fold(as_json(history)) == counts(batch)
+
+
+@pytest.mark.parametrize(("quiet_s", "silent"), [(20, []), (21, ["gpu-3"])])
+def test_a_busy_worker_not_heard_for_longer_than_allowed_is_silent(
+    quiet_s: int, silent: list[str], javascript_fold: JavaScriptFold
+) -> None:
+    common: dict[str, Any] = {"batch_id": BATCH_ID, "stage": "denoise", "timestamp": BEGINNING}
+    history: list[Event] = [
+        WorkerHeartbeat(**common, worker="gpu-3", files_in_flight=["a.wav"]),
+        WorkerHeartbeat(**common, worker="idle"),
+    ]
+    now, limit = BEGINNING + timedelta(seconds=quiet_s), timedelta(seconds=20)
+
+    (_, (in_python,)), *_ = counts(fold_in_python(history), now=now, limit=limit)["stages"]
+    in_javascript = javascript_fold(as_json(history), now=now.timestamp() * 1000, limitMs=20_000)
+
+    assert in_python["silentWorkers"] == silent
+    assert in_javascript["stages"][0][1][0]["silentWorkers"] == silent
+
+
 def test_an_event_type_unknown_to_the_page_changes_nothing(javascript_fold: JavaScriptFold) -> None:
     known = as_json([StageStart(batch_id=BATCH_ID, stage="denoise", total_files=2)])
     unknown = {
@@ -170,6 +209,7 @@ def as_naive(run: StageState) -> NaiveRun:
         attempts=run.attempts,
         late=run.late,
         complete=run.status.is_final,
+        in_flight=run.in_flight,
     )
 
 
@@ -191,9 +231,12 @@ def end_of_counting(history: list[Event], index: int) -> int:
 
 
 def without_reports(history: list[Event]) -> object:
-    """The counts, save those of reports: a report that comes again is one more of them, and the latest news."""
+    """The counts, save those of reports: a report that comes again is one more of them, and the latest news.
+
+    It also takes a file that is tried again out of its worker's hands, until the next heartbeat.
+    """
     result = counts(fold_in_python(history))
     for _, runs in result["stages"]:
         for run in runs:
-            del run["attempts"], run["late"], run["updatedAt"]
+            del run["attempts"], run["late"], run["updatedAt"], run["workers"], run["inFlight"]
     return result

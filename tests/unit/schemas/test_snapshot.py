@@ -6,7 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from headway_events import Event, FileComplete, FileError, StageComplete, StageStart, resume, snapshot
+from headway_events import (
+    Event,
+    FileComplete,
+    FileError,
+    StageComplete,
+    StageStart,
+    WorkerHeartbeat,
+    resume,
+    snapshot,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,8 +82,10 @@ def test_a_snapshot_has_the_form_that_the_stream_promises() -> None:
                 "startedAt": "2024-01-13T10:00:00Z",
                 "updatedAt": "2024-01-13T10:00:00Z",
                 "endedAt": None,
+                "filesLeftOut": 0,
                 "percent": 25,
                 "outcomes": {"success": ["a.wav"], "error": ["b.wav"]},
+                "workers": [],
             },
             {
                 "stage": "encode",
@@ -89,13 +100,32 @@ def test_a_snapshot_has_the_form_that_the_stream_promises() -> None:
                 "startedAt": "2024-01-13T10:00:00Z",
                 "updatedAt": "2024-01-13T10:00:00Z",
                 "endedAt": "2024-01-13T10:00:00Z",
+                "filesLeftOut": 0,
                 "percent": None,
             },
         ],
     }
 
 
-@pytest.mark.parametrize("broken", [{"processed": "many"}, {"status": "asleep"}, {"outcomes": {"maybe": ["a.wav"]}}])
+def test_a_snapshot_lists_the_busy_workers_of_a_run_under_way() -> None:
+    history: list[Event] = [
+        WorkerHeartbeat(batch_id=BATCH_ID, stage="s", worker="w", files_in_flight=["b", "a"], timestamp=BEGINNING)
+    ]
+
+    (stage,) = snapshot(fold_in_python(history), batch_id=BATCH_ID, offset=1)["stages"]
+
+    assert stage["workers"] == [{"worker": "w", "lastHeardAt": "2024-01-13T10:00:00Z", "filesInFlight": ["b", "a"]}]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"processed": "many"},
+        {"status": "asleep"},
+        {"outcomes": {"maybe": ["a.wav"]}},
+        {"workers": [{"worker": "w", "lastHeardAt": "soon", "filesInFlight": []}]},
+    ],
+)
 def test_a_snapshot_with_a_wrong_value_is_refused(broken: dict[str, Any]) -> None:
     taken = sent([StageStart(batch_id=BATCH_ID, stage="denoise")], 1)
     taken["stages"][0] |= broken

@@ -157,6 +157,21 @@ def test_an_event_with_a_time_keeps_it() -> None:
             "Expected at most 2048 bytes of UTF-8, got 2100 - at `$.fileName`",
         ),
         (
+            b'{"eventType":"worker_heartbeat","batchId":123,"stage":"denoise","worker":"\\u0000"}',
+            InvalidField,
+            "Expected a name without NUL - at `$.worker`",
+        ),
+        (
+            b'{"eventType":"worker_heartbeat","batchId":123,"stage":"s","worker":"w","filesInFlight":["a","\\u0000"]}',
+            InvalidField,
+            "Expected a name without NUL - at `$.filesInFlight[1]`",
+        ),
+        (
+            b'{"eventType":"worker_heartbeat","batchId":123,"stage":"denoise","worker":"' + b"w" * 256 + b'"}',
+            InvalidField,
+            "Expected `str` of length <= 255 - at `$.worker`",
+        ),
+        (
             b'{"eventType":"batch_complete","batchId":123,"timestamp":"2024-01-13T10:00:00"}',
             InvalidField,
             "Expected `datetime` with a timezone component - at `$.timestamp`",

@@ -12,6 +12,16 @@
 /** @typedef {"success" | "error"} Outcome */
 
 /**
+ * A worker that has files in flight.
+ *
+ * @typedef {object} BusyWorker
+ * @property {string | null} lastHeardAt
+ * @property {Set<string>} files in the order in which it named them, without those reported since
+ */
+
+/** A worker, how long it has not been heard, and its files in flight. @typedef {{name: string, silentMs: number, files: string[]}} SilentWorker */
+
+/**
  * One run of one stage, after the events so far. Times are the text of the events.
  *
  * @typedef {object} StageState
@@ -26,7 +36,10 @@
  * @property {string | null} startedAt
  * @property {string | null} updatedAt when the last event happened, heartbeats included
  * @property {string | null} endedAt
+ * @property {number} filesLeftOut names in heartbeats that were not followed, as MAX_IN_FLIGHT were already
  * @property {Map<string, Outcome>} outcomes how each file stands; a Map, as a file may be called "__proto__"
+ * @property {Map<string, BusyWorker>} workers the busy ones, by name
+ * @property {Map<string, string>} inFlight the name of the worker that has the file
  */
 
 /**
@@ -49,7 +62,17 @@
  * @property {number | null} [totalFiles]
  * @property {number} [processedFiles]
  * @property {number | null} [failedFiles]
+ * @property {string} [worker]
+ * @property {string[]} [filesInFlight]
  */
+
+/**
+ * A busy worker as snapshots and the API have it.
+ *
+ * @typedef {{worker: string, lastHeardAt: string | null, filesInFlight: string[]}} ListedWorker
+ */
+
+/** What of a stage is not sent as it is. @typedef {"outcomes" | "workers" | "inFlight"} Inner */
 
 /**
  * The data of the stream's `snapshot` message: the current run of each stage before the record at `offset`.
@@ -57,8 +80,10 @@
  * @typedef {object} Snapshot
  * @property {number} offset
  * @property {boolean} closed
- * @property {(Omit<StageState, "outcomes"> & {stage: string, outcomes?: Record<Outcome, string[]>})[]} stages
+ * @property {(Omit<StageState, Inner> & {stage: string, outcomes?: Record<Outcome, string[]>, workers?: ListedWorker[]})[]} stages
  */
+
+const MAX_IN_FLIGHT = 10_000; // files of a run that are followed
 
 const STAGE_EVENTS = new Set([
   "stage_start",
@@ -97,7 +122,10 @@ export function emptyStage(run = 0) {
     startedAt: null,
     updatedAt: null,
     endedAt: null,
+    filesLeftOut: 0,
     outcomes: new Map(),
+    workers: new Map(),
+    inFlight: new Map(),
   };
 }
 
@@ -110,11 +138,15 @@ export function emptyStage(run = 0) {
 export function resume(snapshot) {
   const batch = emptyBatch();
   batch.closed = snapshot.closed;
-  for (const { stage, outcomes, ...counts } of snapshot.stages) {
+  for (const { stage, outcomes, workers, ...counts } of snapshot.stages) {
     /** @type {StageState} */
-    const state = { ...emptyStage(), ...counts, outcomes: new Map() };
+    const state = { ...emptyStage(), ...counts };
     for (const name of outcomes?.error ?? []) state.outcomes.set(name, "error");
     for (const name of outcomes?.success ?? []) state.outcomes.set(name, "success");
+    for (const { worker, lastHeardAt, filesInFlight } of workers ?? []) {
+      state.workers.set(worker, { lastHeardAt, files: new Set(filesInFlight) });
+      for (const name of filesInFlight) state.inFlight.set(name, worker);
+    }
     batch.runs.set(stage, [state]);
     batch.stages[stage] = state;
   }
@@ -155,6 +187,7 @@ export function foldBatch(batch, event) {
  */
 export function fold(stage, event) {
   const begins = event.eventType === "stage_start" && (stage.started || isFinal(stage));
+  if (begins) forgetWorkers(stage);
   const state = begins || stage.run === 0 ? emptyStage(stage.run + 1) : stage;
   state.startedAt ??= event.timestamp ?? null;
   if (!isFinal(state)) {
@@ -187,6 +220,9 @@ function apply(state, event) {
     case "stage_complete":
       applyComplete(state, event);
       break;
+    case "worker_heartbeat":
+      applyHeartbeat(state, event);
+      break;
   }
 }
 
@@ -202,6 +238,7 @@ function applyFile(state, event, outcome) {
   }
   state.attempts += 1;
   const name = String(event.fileName);
+  takeOut(state, name);
   const known = state.outcomes.get(name);
   if (known === "success" || known === outcome) return;
   state.outcomes.set(name, outcome);
@@ -234,6 +271,56 @@ function applyComplete(state, event) {
   state.total = event.totalFiles ?? state.total;
   state.status = state.errors > 0 ? "complete_with_errors" : "complete";
   state.updatedAt = state.endedAt = event.timestamp ?? null;
+  forgetWorkers(state);
+}
+
+/**
+ * @param {StageState} state
+ * @param {BatchEvent} event
+ */
+function applyHeartbeat(state, event) {
+  if (isFinal(state)) return;
+  const name = String(event.worker);
+  const lastHeardAt = event.timestamp ?? null;
+  const known = state.workers.get(name);
+  if (known !== undefined) {
+    if (Date.parse(lastHeardAt ?? "") < Date.parse(known.lastHeardAt ?? "")) return;
+    for (const file of [...known.files]) takeOut(state, file);
+  }
+  /** @type {Set<string>} */
+  const files = new Set();
+  for (const file of new Set(event.filesInFlight ?? [])) {
+    if (state.outcomes.get(file) === "success") continue;
+    takeOut(state, file);
+    if (state.inFlight.size < MAX_IN_FLIGHT) {
+      state.inFlight.set(file, name);
+      files.add(file);
+    } else {
+      state.filesLeftOut += 1;
+    }
+  }
+  if (files.size > 0) state.workers.set(name, { lastHeardAt, files });
+}
+
+/**
+ * The file is in flight no more; the worker that had it may be busy no more.
+ *
+ * @param {StageState} state
+ * @param {string} file
+ */
+function takeOut(state, file) {
+  const name = state.inFlight.get(file);
+  if (name === undefined) return;
+  state.inFlight.delete(file);
+  const files = state.workers.get(name)?.files;
+  files?.delete(file);
+  if (files?.size === 0) state.workers.delete(name);
+}
+
+/** @param {StageState} state */
+function forgetWorkers(state) {
+  state.workers.clear();
+  state.inFlight.clear();
 }
 
 /** @param {StageState} state */
@@ -278,4 +365,20 @@ export function batchStatus(batch) {
 export function statusAt(stage, now, stalledAfterMs) {
   const quiet = stage.updatedAt !== null && now - Date.parse(stage.updatedAt) > stalledAfterMs;
   return stage.status === "processing" && quiet ? "stalled" : stage.status;
+}
+
+/**
+ * The busy workers that have not been heard for too long at `now`, and may have died with their files; those that were
+ * heard the longest ago first.
+ *
+ * @param {StageState} stage
+ * @param {number} now milliseconds since 1970
+ * @param {number} silentAfterMs
+ * @returns {SilentWorker[]}
+ */
+export function silentWorkers(stage, now, silentAfterMs) {
+  return [...stage.workers]
+    .map(([name, { lastHeardAt, files }]) => ({ name, silentMs: now - Date.parse(lastHeardAt ?? ""), files: [...files] }))
+    .filter(({ silentMs }) => silentMs > silentAfterMs)
+    .sort((one, other) => other.silentMs - one.silentMs);
 }

@@ -12,13 +12,14 @@ import { emptyBatch, foldBatch } from "./fold.js";
 import { SharedBatchStream, canShare } from "./shared-stream.js";
 import { BatchStream } from "./stream.js";
 
-export { batchStatus, emptyBatch, emptyStage, fold, foldBatch, percent, resume, statusAt } from "./fold.js";
+export { batchStatus, emptyBatch, emptyStage, fold, foldBatch, percent, resume, silentWorkers, statusAt } from "./fold.js";
 export { exactJson } from "./json.js";
 
 /** @typedef {import("./fold.js").BatchState} BatchState */
 /** @typedef {import("./fold.js").BatchEvent} BatchEvent */
 /** @typedef {import("./fold.js").StageState} StageState */
 /** @typedef {import("./fold.js").Snapshot} Snapshot */
+/** @typedef {import("./fold.js").SilentWorker} SilentWorker */
 /** @typedef {import("./fold.js").Status} Status */
 /** @typedef {import("./stream.js").Connection} Connection */
 /** @typedef {import("./stream.js").StateMessage} StateMessage */

@@ -38,7 +38,7 @@ export class BatchPage {
   update(now) {
     const { batch, info } = state;
     const stages = [...batch.runs.keys()].map((name) => /** @type {const} */ ([name, batch.stages[name]]));
-    const stalled = stages.some(([, stage]) => statusAt(stage, now, state.stalledAfterMs) === "stalled");
+    const stalled = stages.some(([, stage]) => statusAt(stage, now, state.limits.stalledMs) === "stalled");
     const status = stalled && !batch.closed ? "stalled" : batchStatus(batch);
     setText(this.title, info.name ? `${info.name} · batch ${state.batchId}` : `Batch ${state.batchId}`);
     setAttribute(this.status, "data-status", status);
@@ -47,7 +47,7 @@ export class BatchPage {
     const errors = stages.reduce((sum, [, stage]) => sum + stage.errors, 0);
     setText(this.subline, stages.length ? `${done} of ${stages.length} stages complete · ${count(errors)} errors${labels()}` : "");
     this.updateNotice();
-    for (const [name, stage] of stages) this.card(name).update(stage, state.recent.get(name) ?? [], now, state.stalledAfterMs);
+    for (const [name, stage] of stages) this.card(name).update(stage, state.recent.get(name) ?? [], now, state.limits);
     for (const [name, card] of this.cards) if (!batch.runs.has(name)) this.remove(name, card);
     setText(this.empty, stages.length ? "" : "No stage has started yet.");
     showConnection();

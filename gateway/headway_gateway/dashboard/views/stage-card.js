@@ -1,13 +1,15 @@
 // @ts-check
 /** A stage's card: state in, one element out, kept and changed in place. */
 
-import { statusAt } from "../client/headway.js";
-import { count, filesText, icon, percentText, share, stageTitle, statusText, timeOfDay } from "../format.js";
+import { silentWorkers, statusAt } from "../client/headway.js";
+import { count, filesText, icon, percentText, share, silentText, stageTitle, statusText, timeOfDay } from "../format.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { showPayload } from "./payload.js";
 
 /** @typedef {import("../client/headway.js").StageState} StageState */
 /** @typedef {import("../store.js").RecentEvent} RecentEvent */
+
+const SHOWN_SILENT = 3; // workers: the others are counted
 
 export class StageCard {
   /** @param {string} name */
@@ -25,6 +27,7 @@ export class StageCard {
     this.total = element("span");
     this.errors = element("span");
     this.counts = element("p", { class: "counts" }, this.total, this.errors);
+    this.silent = element("ul", { class: "silent", "aria-label": "Silent workers", hidden: "" });
     this.events = element("ul", { class: "events" });
     this.heading = element("h3", {}, "Recent events");
     /** @type {Map<RecentEvent, HTMLElement>} */
@@ -35,14 +38,15 @@ export class StageCard {
       element("div", { class: "bar" }, this.track, this.percent),
       this.files,
       this.counts,
+      this.silent,
       this.heading,
       this.events,
     );
   }
 
-  /** @param {StageState} stage @param {RecentEvent[]} recent @param {number} now @param {number} stalledAfterMs */
-  update(stage, recent, now, stalledAfterMs) {
-    const status = statusAt(stage, now, stalledAfterMs);
+  /** @param {StageState} stage @param {RecentEvent[]} recent @param {number} now @param {import("../store.js").Limits} limits */
+  update(stage, recent, now, limits) {
+    const status = statusAt(stage, now, limits.stalledMs);
     setAttribute(this.root, "data-status", status);
     setAttribute(this.status, "data-status", status);
     setText(this.status, statusText(status));
@@ -58,7 +62,19 @@ export class StageCard {
     setText(this.total, `Total: ${total} | Processed: ${count(stage.processed)} | `);
     setText(this.errors, `Errors: ${count(stage.errors)}`);
     setAttribute(this.errors, "class", stage.errors ? "bad" : "");
+    this.updateSilent(silentWorkers(stage, now, limits.silentMs));
     this.updateEvents(recent);
+  }
+
+  /** @param {import("../client/headway.js").SilentWorker[]} workers */
+  updateSilent(workers) {
+    const texts = workers.slice(0, SHOWN_SILENT).map(silentText);
+    const others = workers.length - texts.length;
+    if (others > 0) texts.push(`and ${count(others)} more`);
+    while (this.silent.children.length > texts.length) this.silent.lastElementChild?.remove();
+    while (this.silent.children.length < texts.length) this.silent.append(element("li"));
+    texts.forEach((text, place) => setText(/** @type {Element} */ (this.silent.children.item(place)), text));
+    this.silent.hidden = texts.length === 0;
   }
 
   /**
