@@ -42,15 +42,6 @@ FileName: TypeAlias = Annotated[
         extra_json_schema=_NO_NUL,
     ),
 ]
-WorkerName: TypeAlias = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=MAX_WORKER_LENGTH,
-        description="The worker, unique in its stage, without NUL.",
-        extra_json_schema=_NO_NUL,
-    ),
-]
 GpuIp: TypeAlias = Annotated[
     str, Meta(description="Where the file was processed, without NUL.", extra_json_schema=_NO_NUL)
 ]
