@@ -11,8 +11,6 @@ import msgspec
 from headway_events import StageState, Status, percent, status_at
 from msgspec import Meta
 
-from headway_gateway.settings import Settings
-
 SHOWN_WORKERS: Final = 10  # silent ones in a message, which comes up to twenty times a second; arbitrary
 SHOWN_FILES: Final = 10  # of each, likewise
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -25,9 +23,9 @@ class Limits(NamedTuple):
     silent_after: timedelta
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
-        """Those of a gateway."""
-        return cls(timedelta(seconds=settings.stalled_after_s), timedelta(seconds=settings.worker_silent_after_s))
+    def of_seconds(cls, stalled_after_s: float, silent_after_s: float) -> Limits:
+        """As settings have them."""
+        return cls(timedelta(seconds=stalled_after_s), timedelta(seconds=silent_after_s))
 
 
 class SilentWorker(msgspec.Struct, frozen=True, rename="camel"):

@@ -91,7 +91,8 @@ class _View:
 
     def __init__(self, request: web.Request) -> None:
         self.now = datetime.now(UTC)
-        self.limits = Limits.of(request.app[SETTINGS])
+        settings = request.app[SETTINGS]
+        self.limits = Limits.of_seconds(settings.stalled_after_s, settings.worker_silent_after_s)
 
     def batch(self, row: asyncpg.Record, runs: list[asyncpg.Record]) -> dict[str, Any]:
         """The members of a Batch."""

@@ -97,7 +97,7 @@ async def _progress(request: web.Request, client: Client, stack: AsyncExitStack)
     last_id = position.last_event_id(request.query, request.headers.get("Last-Event-ID"))
     resumed = position.resumed(last_id, wanted)
 
-    selection, every_s = _selection(request), 1 / _rate(request)
+    selection, every_s, settings = _selection(request), 1 / _rate(request), request.app[SETTINGS]
 
     async def open_lane(batch_id: int) -> ProgressLane:
         held = AsyncExitStack()
@@ -116,7 +116,7 @@ async def _progress(request: web.Request, client: Client, stack: AsyncExitStack)
         selection,
         composite=len(wanted) != 1,
         every_s=every_s,
-        limits=Limits.of(request.app[SETTINGS]),
+        limits=Limits.of_seconds(settings.stalled_after_s, settings.worker_silent_after_s),
     ).run
 
 
