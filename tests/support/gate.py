@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -25,19 +27,32 @@ class Gate:
         self._kafka = (host, int(port))
         self._port = free_port()
         self._listening: socket.socket | None = None
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self.bootstrap = f"127.0.0.1:{self._port}"
 
     def open(self) -> None:
         """Kafka is back."""
         self._listening = socket.create_server(("127.0.0.1", self._port))
-        threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
+        self._open.append(self._listening)
+        self._run(self._accept, self._listening)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._listening is not None:
-            self._listening.close()
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)  # which wakes who waits for it; a close does not
+        for thread in self._threads:
+            thread.join()
+        for one in self._open:
+            one.close()
+
+    def _run(self, function: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
@@ -46,15 +61,14 @@ class Gate:
             except OSError:
                 return
             server = socket.create_connection(self._kafka)
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=_forward, args=(source, sink), daemon=True).start()
+            self._open += [client, server]
+            self._run(_forward, client, server)
+            self._run(_forward, server, client)
 
 
 def _forward(source: socket.socket, sink: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # one of the two has gone
         while data := source.recv(READ_BYTES):
             sink.sendall(data)
-    except OSError:
-        pass  # one of the two has gone
-    finally:
-        sink.close()
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)

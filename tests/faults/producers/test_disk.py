@@ -92,7 +92,7 @@ def test_where_the_disk_takes_no_more_the_oldest_events_wait_in_memory_and_the_l
         arrived = _files(topics, batch_id, 1)
         assert event_logger.lost == logged - len(arrived)
         assert arrived == [str(number) for number in range(len(arrived))]
-        assert 2_000 <= len(arrived) < logged
+        assert 500 <= len(arrived) < logged  # what 200,000 bytes of memory hold, and the sender
         assert f"{event_logger.lost} events were lost" in _said(caplog, "events_lost", event_logger)
 
 
