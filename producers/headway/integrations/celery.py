@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from headway.arguments import check_batch, file_name_text
 from headway.errors import InvalidArgument, MissingExtra
 from headway.event_logger import EventLogger
+from headway.integrations.remote_run import HEARTBEAT_EVERY_S
 
 try:
     from celery import signals
@@ -25,7 +26,6 @@ try:
 except ImportError as error:
     raise MissingExtra("celery") from error
 
-HEARTBEAT_EVERY_S: Final = 10.0  # a third of the time after which a silent stage counts as stalled
 POLL_S: Final = 0.1  # between two looks at a result, where the backend does not send it
 SHUTDOWN_S: Final = 1.0  # a pool process that is replaced holds up tasks; what Kafka has not taken waits on disk
 SETTLE_S: Final = 0.5  # Celery stores a result before it sends `task_success`: the last file's event is on its way

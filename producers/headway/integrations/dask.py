@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from headway.arguments import check_batch, file_name_text
 from headway.errors import InvalidArgument, MissingExtra
-from headway.integrations.remote_run import RemoteRun
+from headway.integrations.remote_run import HEARTBEAT_EVERY_S, RemoteRun
 
 try:
     from distributed import Client, Future, Scheduler, SchedulerPlugin
@@ -25,7 +25,6 @@ try:
 except ImportError as error:
     raise MissingExtra("dask") from error
 
-HEARTBEAT_EVERY_S: Final = 10.0  # a third of the time after which a silent stage counts as stalled
 SEEN_WITHIN_S: Final = 30.0  # a worker that the scheduler has not heard of for longer may be gone
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 from headway.arguments import check_batch, file_name_text
 from headway.errors import MissingExtra
-from headway.integrations.remote_run import RemoteRun
+from headway.integrations.remote_run import HEARTBEAT_EVERY_S, RemoteRun
 
 try:
     import ray
@@ -25,7 +25,6 @@ try:
 except ImportError as error:
     raise MissingExtra("ray") from error
 
-HEARTBEAT_EVERY_S: Final = 10.0  # a third of the time after which a silent stage counts as stalled
 
 _COLOUR: Final = re.compile("\x1b\\[[0-9]*m")  # which Ray puts into its tracebacks
 

@@ -6,10 +6,13 @@ That one process writes all of the run's events, so that they are in order, and 
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from headway.event_logger import EventLogger
 from headway.intervals import default_interval, is_due
 from headway.response import MOST_TRACEBACK_CHARACTERS, describe_error
+
+HEARTBEAT_EVERY_S: Final = 5.0  # as an open stage's: a worker counts as silent after four times that
 
 
 class RemoteRun:
