@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -23,6 +24,9 @@ from support.counts import JavaScriptFold
 from support.programs import Program
 from support.tables import Tables
 from support.topics import Topics
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as it is in a shell's background job, and in all its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

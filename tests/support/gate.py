@@ -60,8 +60,13 @@ class Gate:
                 client, _ = listening.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._kafka)
-            self._open += [client, server]
+            self._open.append(client)
+            try:
+                server = socket.create_connection(self._kafka)
+            except OSError:  # it is away by itself
+                client.close()
+                continue
+            self._open.append(server)
             self._run(_forward, client, server)
             self._run(_forward, server, client)
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(400)
 CLIENTS = 200
 EVENTS = full_or(100_000, 20_000)
 BATCHES = 20
-MOST_AT_ONCE = 400  # events of a batch, written before another's
+MOST_AT_ONCE = EVENTS // 250  # events of a batch, written before another's
 PAUSE_S = 0.05  # between two such writes: all last for about as long as clients come
 WITHIN_S = 240.0
 
