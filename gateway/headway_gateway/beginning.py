@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Final
 
 import msgspec
 
@@ -15,6 +17,11 @@ from headway_gateway.replay import Replay, replay
 from headway_gateway.store import Store
 from headway_gateway.subscription import EventLane
 from headway_gateway.topic_feed import FeedHub
+
+FAILOVER_S: Final = (
+    2.0  # for a new leader to learn how far its topic goes; a topic made anew is said to be one after it
+)
+ASK_AGAIN_S: Final = 0.1
 
 
 class Beginnings:
@@ -113,9 +120,16 @@ class Beginnings:
     async def _catch_up(self, offset: int, sequence: Replay) -> None:
         """Wait for the feed to come to an offset that the topic has already.
 
-        The tables, or another gateway that gave the id, can be ahead of this one by a moment.
+        The tables, or another gateway that gave the id, can be ahead of this one by a moment. So can they be ahead of
+        Kafka: a new leader learns a moment after the death of the old one how far records are committed.
         """
-        if sequence.topic is not None and offset > sequence.end:
-            offsets = await self._hub.offsets(sequence.topic)
-            if offsets is not None and offset <= offsets.end:
+        if sequence.topic is None or offset <= sequence.end:
+            return
+        deadline = time.monotonic() + FAILOVER_S
+        while (offsets := await self._hub.offsets(sequence.topic)) is not None:
+            if offset <= offsets.end:
                 await sequence.more_than(offset - 1)
+                return
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(ASK_AGAIN_S)
