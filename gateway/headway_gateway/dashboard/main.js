@@ -1,16 +1,20 @@
 // @ts-check
 /** The page: chooses the view by the address, and draws at most once a frame. */
 
+import { parameter } from "./address.js";
 import { follow } from "./connection.js";
 import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
 import { showBatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
+import { overview } from "./views/overview.js";
+import { Panels } from "./views/panels.js";
 
+const PANELS = [overview];
 const TICK_MS = 1000; // "stalled" and "since" change with time alone
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
-const batchId = new URLSearchParams(location.search).get("batchId");
+const batchId = parameter("batchId");
 
 showSession(/** @type {HTMLElement} */ (document.querySelector("header")));
 if (batchId === null) {
@@ -23,7 +27,6 @@ if (batchId === null) {
 function showBatch(id) {
   state.batchId = id;
   Object.assign(window, { state }); // for the console: state.stages.denoise
-  const page = new BatchPage(main);
   let asked = false;
   const draw = () => {
     if (asked) return;
@@ -33,6 +36,7 @@ function showBatch(id) {
       page.update(Date.now());
     });
   };
+  const page = new BatchPage(main, new Panels(PANELS, draw));
   subscribe(draw);
   setInterval(draw, TICK_MS);
   draw();

@@ -1,11 +1,10 @@
 // @ts-check
-/** A batch's page: headline, notice, and a card for each stage. */
+/** A batch's page: headline, notice, and the part that the address names. */
 
 import { batchStatus, statusAt } from "../client/headway.js";
 import { batchPercent, count, statusText, timeOfDay } from "../format.js";
 import { state } from "../store.js";
 import { element, setAttribute, setText } from "./elements.js";
-import { StageCard } from "./stage-card.js";
 
 /** @type {Record<import("../store.js").Connection, string>} */
 const CONNECTION = {
@@ -19,18 +18,15 @@ const CONNECTION = {
 };
 
 export class BatchPage {
-  /** @param {HTMLElement} main */
-  constructor(main) {
+  /** @param {HTMLElement} main @param {import("./panels.js").Panels} panels */
+  constructor(main, panels) {
+    this.panels = panels;
     this.title = element("h1");
     this.status = element("span", { class: "pill" });
     this.subline = element("p", { class: "subline" });
     this.notice = element("p", { class: "notice", role: "status", hidden: "" });
-    this.grid = element("div", { class: "cards" });
-    this.empty = element("p", { class: "empty" });
-    /** @type {Map<string, StageCard>} */
-    this.cards = new Map();
     main.replaceChildren(
-      element("div", { class: "headline" }, this.title, this.status), this.subline, this.notice, this.grid, this.empty,
+      element("div", { class: "headline" }, this.title, this.status), this.subline, this.notice, panels.tabs, panels.body,
     );
   }
 
@@ -47,9 +43,7 @@ export class BatchPage {
     const errors = stages.reduce((sum, [, stage]) => sum + stage.errors, 0);
     setText(this.subline, stages.length ? `${done} of ${stages.length} stages complete · ${count(errors)} errors${labels()}` : "");
     this.updateNotice();
-    for (const [name, stage] of stages) this.card(name).update(stage, state.recent.get(name) ?? [], now, state.limits);
-    for (const [name, card] of this.cards) if (!batch.runs.has(name)) this.remove(name, card);
-    setText(this.empty, stages.length ? "" : "No stage has started yet.");
+    this.panels.update(now);
     showConnection();
     document.title = title(stages.map(([, stage]) => stage));
   }
@@ -64,23 +58,6 @@ export class BatchPage {
     ];
     setText(this.notice, parts.filter(Boolean).join(" "));
     this.notice.hidden = !this.notice.textContent;
-  }
-
-  /** @param {string} name */
-  card(name) {
-    let card = this.cards.get(name);
-    if (card === undefined) {
-      card = new StageCard(name);
-      this.cards.set(name, card);
-      this.grid.append(card.root);
-    }
-    return card;
-  }
-
-  /** @param {string} name @param {StageCard} card */
-  remove(name, card) {
-    card.root.remove();
-    this.cards.delete(name);
   }
 }
 
