@@ -59,3 +59,21 @@ async def test_a_batch_whose_events_are_gone_shows_its_counts_and_says_so(
     await expect(page.locator(".notice")).to_have_text(
         "The events of this batch are not kept any more, its counts are."
     )
+
+
+async def test_a_batch_that_was_never_closed_and_whose_topic_is_gone_is_finished_and_asked_for_no_more(
+    projector: Program, gateway: Program, page: Page, topics: Topics, tables: Tables, batch_id: int
+) -> None:
+    topic = topics.create(batch_id)
+    topics.announce(batch_id)
+    topics.write_events(list(batch_events(batch_id, 20, failed=3))[:-2])  # without stage_complete and batch_complete
+    await tables.wait_for(batch_id, 21)
+    topics.delete(topic)
+    dashboard = Dashboard(page, gateway.url, batch_id)
+    await dashboard.open()
+    await dashboard.connection("Finished")
+    await dashboard.shows("denoise", **{**COUNTS, "status": "Processing"})
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "/api/stream" in request.url else None)
+    await asyncio.sleep(3)  # longer than the client waits for its next try
+    assert streams == []

@@ -61,7 +61,7 @@ export class BatchStream {
     this.deliver = deliver;
     this.url = url;
     this.EventSource = EventSource;
-    this.ask = () => fetch(`${url}/api/batches/${batchId}`).then((response) => response.status, () => 0);
+    this.fetch = fetch;
     /** The last id, as text: where to go on. */
     this.lastEventId = "";
     /** Whether the batch is closed, so that the stream's end is its end. */
@@ -97,9 +97,14 @@ export class BatchStream {
   }
 
   /** @param {Record<string, string>} start */
+  address(start) {
+    return `${this.url}/api/stream?${new URLSearchParams({ batchId: this.batchId, ...start })}`;
+  }
+
+  /** @param {Record<string, string>} start */
   connect(start) {
     this.disconnect();
-    const source = new this.EventSource(`${this.url}/api/stream?${new URLSearchParams({ batchId: this.batchId, ...start })}`);
+    const source = new this.EventSource(this.address(start));
     this.source = source;
     if (start.from === "earliest") { // until it is there, the last numbers stay
       source.addEventListener("open", () => this.begin({ id: "", cause: "earliest", nextOffset: 0 }), { once: true });
@@ -142,16 +147,30 @@ export class BatchStream {
     this.deliver({ type: "connection", connection });
   }
 
-  /** The browser has given up: the batch is unknown, or a server is away. */
+  /** The browser has given up: the batch is unknown, a server is away, or the topic is gone and nothing can follow. */
   async whatNow() {
     const { source } = this;
-    const status = await this.ask();
+    const status = await this.status(`${this.url}/api/batches/${this.batchId}`);
+    const isOver = status === 200 && this.lastEventId && (await this.status(this.address({ lastEventId: this.lastEventId }))) === 204;
     if (source !== this.source) return;
+    if (isOver) return this.say("finished");
     this.say(MEANING.get(status) ?? "offline");
     this.timer = setTimeout(() => {
       const away = status === 0 || status >= 500;
       if (away && this.lastEventId) this.resume();
       else this.connect({ from: status === 503 ? "earliest" : "snapshot" });
     }, RETRY_MS);
+  }
+
+  /** The status of an address, whose answer is not read; 0 is none. @param {string} address */
+  async status(address) {
+    const abort = new AbortController();
+    try {
+      return (await this.fetch.call(undefined, address, { signal: abort.signal })).status;
+    } catch {
+      return 0;
+    } finally {
+      abort.abort();
+    }
   }
 }
