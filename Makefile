@@ -22,7 +22,7 @@ down: ## stop all that `make up` started
 	@if [ -x $(PY) ]; then $(PY) -m infra.local down; fi
 
 test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name' FAULTS=full
-	HEADWAY_TEST_FAULTS='$(FAULTS)' $(PY) -m pytest $(ARGS)
+	HEADWAY_TEST_FAULTS='$(FAULTS)' tests/run $(ARGS)
 
 bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay produce'
 	$(PY) -m bench $(QUESTIONS)

@@ -50,7 +50,7 @@ async def check_unharmed(page: Page, elements: set[str]) -> None:
     assert set(found["names"]) <= elements
 
 
-LIST = {"a", "header", "footer", "img", "span", "main", "noscript", "dialog", "form", "h1", "h2", "button", "pre",
+LIST = {"a", "header", "footer", "img", "span", "main", "nav", "noscript", "dialog", "form", "h1", "h2", "button", "pre",
         "div", "input", "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
 BATCH = (LIST | {"section", "h3", "ul", "li", "time"}) - {"table", "thead", "tr", "th", "tbody", "td", "input"}
 
