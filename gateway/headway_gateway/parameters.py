@@ -81,6 +81,15 @@ class FilesQuery(_Query):
     limit: Annotated[int, Meta(ge=1, le=MOST_FILES, description="The most files of a page.")] = 100
 
 
+class RunsQuery(_Query):
+    """Of the addresses that describe runs."""
+
+    stage: StageFilter | UnsetType = UNSET
+    run: Annotated[int, Meta(ge=1, le=2**31 - 1, description="This run; by default each stage's current one.")] | (
+        UnsetType
+    ) = UNSET
+
+
 class FileQuery(_Query):
     """Of `/api/batches/{batchId}/files/{fileName}`."""
 
