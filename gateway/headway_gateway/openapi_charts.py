@@ -20,7 +20,7 @@ CHARTS: Final = [
     ),
     of_batch(
         "/timeline", "showTimeline", "When the files of every run were decided, and when workers reported.",
-        description="Exact for batches of up to 2,000 events; of larger ones, `oneOf` says how coarse the times are.",
+        description="Exact for batches of up to 5,000 events; of larger ones, `oneOf` says how coarse the times are.",
         answer=responses.Timeline,
     ),
 ]  # fmt: skip

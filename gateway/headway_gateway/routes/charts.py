@@ -28,7 +28,7 @@ from headway_gateway.responses_charts import (
 from headway_gateway.routes.answers import answer_of_batch
 from headway_gateway.timeline import Buckets, Clock, Knot, Span
 
-MOST_SAMPLED: Final = 2000  # events whose time is looked up
+MOST_SAMPLED: Final = 5000  # events whose time is looked up
 MOST_WORKERS: Final = 64
 
 
