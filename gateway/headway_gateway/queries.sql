@@ -274,7 +274,7 @@ CROSS JOIN LATERAL (
            CASE WHEN fileName IS NOT NULL AND octet_length(value) <= :most_bytes THEN value END AS value
     FROM eventLog
     WHERE batchId = :batch_id AND topicOffset >= beginning + (hashint8(beginning)::bigint + 2147483648) % :span::bigint
-      AND topicOffset < beginning + :span::bigint
+      AND topicOffset < beginning + :span::bigint AND timestamp IS NOT NULL
     ORDER BY topicOffset LIMIT 1
 ) AS event
 ORDER BY event.topicOffset;

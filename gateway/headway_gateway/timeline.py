@@ -7,9 +7,9 @@ known times, offsets are taken to pass evenly. A batch of no more events than ar
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -65,6 +65,12 @@ class Clock:
         share = (offset - first) / (last - first)
         return self._times[place - 1] + share * (self._times[place] - self._times[place - 1])
 
+    def pieces(self, first: int, end: int) -> Iterator[tuple[float, float, float]]:
+        """From when to when the offsets from `first` to below `end` were, and which share, between known times."""
+        inside = self._offsets[bisect_right(self._offsets, first) : bisect_left(self._offsets, end)]
+        for one, other in pairwise([first, *inside, end]):
+            yield self.at(one), self.at(other), (other - one) / (end - first)
+
 
 class Buckets:
     """Equal parts of a batch's time."""
@@ -82,7 +88,7 @@ class Buckets:
         """The bucket of a time."""
         return min(self.number - 1, max(0, int((at_ms - self.begin_ms) // self.step_ms)))
 
-    def spread(self, counts: list[float], files: int, from_ms: float, to_ms: float) -> None:
+    def spread(self, counts: list[float], files: float, from_ms: float, to_ms: float) -> None:
         """Add files that came evenly between two times."""
         first, last = self.place(from_ms), self.place(to_ms)
         if first == last:
@@ -98,12 +104,11 @@ def over_time(clock: Clock, buckets: Buckets, spans: Iterable[Span], offsets: in
     """How many files succeeded and failed in each bucket; `offsets` is the length of a span."""
     succeeded, failed = [0.0] * buckets.number, [0.0] * buckets.number
     for span in spans:
-        begin = clock.at(span.place * offsets)
-        end = begin if offsets == 1 else clock.at((span.place + 1) * offsets)
-        if span.succeeded:
-            buckets.spread(succeeded, span.succeeded, begin, end)
-        if span.failed:
-            buckets.spread(failed, span.failed, begin, end)
+        first = span.place * offsets
+        exact = [(clock.at(first), clock.at(first), 1.0)]
+        for begin, end, share in exact if offsets == 1 else clock.pieces(first, first + offsets):
+            buckets.spread(succeeded, span.succeeded * share, begin, end)
+            buckets.spread(failed, span.failed * share, begin, end)
     return [round(files, 2) for files in succeeded], [round(files, 2) for files in failed]
 
 

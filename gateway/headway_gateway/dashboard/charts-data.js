@@ -94,16 +94,21 @@ function addAlike(cells, kind, from, files, aCell) {
 /**
  * How to lay out so many cells: the largest size at which they fit.
  *
- * @param {number} files to show, each in a cell of its own if there is room
+ * @param {number} cells that are wanted
  * @param {number} width pixels
  * @param {number} height pixels, at most
  */
-export function gridFor(files, width, height) {
+export function gridFor(cells, width, height) {
   const sizes = [14, 12, 10, 9, 8, 7, 6, 5];
-  const size = sizes.find((one) => Math.floor(width / one) * Math.floor(height / one) >= files) ?? 5;
+  const size = sizes.find((one) => Math.floor(width / one) * Math.floor(height / one) >= cells) ?? 5;
   const columns = Math.max(1, Math.floor(width / size));
   return { size, columns, most: columns * Math.max(1, Math.floor(height / size)) };
 }
+
+const compact = new Intl.NumberFormat(undefined, { notation: "compact" });
+
+/** "500", "20K": for an axis, which has no room for more. @param {number} value */
+export const tickText = (value) => compact.format(value);
 
 /** Round numbers from 0 to at least `most`, some `about` of them. @param {number} most @param {number} about */
 export function ticks(most, about = 4) {
@@ -158,19 +163,21 @@ export function ratesOf(timeline, stage, run) {
 }
 
 const SILENT_TIMES = 4; // as long as usual
+const SILENT_TIMES_SAMPLED = 8; // between reports picked by chance, which leave longer gaps
 
 /**
  * In which buckets a worker was busy, from its reports in each: it is idle where none came for longer than usual. First
  * and last bucket of each span.
  *
  * @param {number[]} reports
+ * @param {boolean} sampled
  * @returns {[number, number][]}
  */
-export function busySpans(reports) {
+export function busySpans(reports, sampled) {
   const places = [...reports.keys()].filter((place) => reports[place] > 0);
   if (places.length === 0) return [];
   const usual = (places[places.length - 1] - places[0]) / reports.reduce((sum, one) => sum + one, 0);
-  const most = Math.max(1, SILENT_TIMES * usual);
+  const most = Math.max(1, (sampled ? SILENT_TIMES_SAMPLED : SILENT_TIMES) * usual);
   /** @type {[number, number][]} */
   const spans = [[places[0], places[0]]];
   for (const place of places) {

@@ -56,7 +56,7 @@ export function paceText(stage, estimate) {
   if (stage.endedAt !== null) {
     return [took === null ? "" : `took ${elapsedText(took)}`, rate === null ? "" : `${rateText(rate)} on average`].filter(Boolean).join(" · ");
   }
-  if (rate === null) return filesLeft(stage) === 0 ? "finishing" : "time left not known yet";
+  if (rate === null) return filesLeft(stage) === 0 ? "finishing" : "time left not known";
   const left = leftText(estimate);
   const guess = basis === "average" ? " on average" : "";
   return [`${rateText(rate)}${guess}`, left].filter(Boolean).join(" · ");

@@ -1,7 +1,7 @@
 // @ts-check
 /** How long files took: a histogram of one run, and the percentiles of all as a table. */
 
-import { durationText, logTicks, ticks } from "../charts-data.js";
+import { durationText, logTicks, tickText, ticks } from "../charts-data.js";
 import { count, stageTitle } from "../format.js";
 import { element } from "./elements.js";
 import { label, line, svg } from "./svg.js";
@@ -60,7 +60,7 @@ function histogram(run, width) {
   const x = (/** @type {number} */ ms) => LEFT + (Math.log(ms / from) / Math.log(to / from)) * (width - LEFT - 8);
   const y = (/** @type {number} */ files) => TOP + (1 - files / most) * (HEIGHT - TOP - BOTTOM);
   const chart = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": summary(run) });
-  for (const tick of scale) chart.append(line(LEFT, y(tick), width - 8, y(tick)), label(LEFT - 6, y(tick) + 4, count(tick), "end"));
+  for (const tick of scale) chart.append(line(LEFT, y(tick), width - 8, y(tick)), label(LEFT - 6, y(tick) + 4, tickText(tick), "end"));
   for (const { fromMs, toMs, files } of run.bars) {
     const bar = svg("rect", { x: x(fromMs) + 0.5, y: y(files), width: Math.max(1, x(toMs) - x(fromMs) - 1), height: Math.max(1, y(0) - y(files)), class: "bar-done" });
     bar.append(svg("title", {}, `${durationText(fromMs)} to ${durationText(toMs)}: ${count(files)} files`));

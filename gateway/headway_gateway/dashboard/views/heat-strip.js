@@ -59,7 +59,7 @@ export class HeatStrip {
     this.drawn = key;
     this.stage = run.stage;
     performance.mark("heat-strip");
-    this.grid = gridFor(Math.max(run.total ?? 0, run.files + inFlight), width, MOST_HEIGHT);
+    this.grid = gridFor(Math.max(run.total ?? 0, run.files + inFlight) / (run.sizes[0] ?? 1), width, MOST_HEIGHT);
     this.cells = cellsOf(run, inFlight, this.grid.most);
     this.draw(colours, width);
     performance.measure("heat-strip", "heat-strip");
@@ -94,7 +94,7 @@ export class HeatStrip {
     const retried = sum(run.retried);
     const all = Math.max(run.total ?? 0, run.files + inFlight);
     const counts = { done: run.files - failed - retried, retried, failed, flight: inFlight, pending: Math.max(0, all - run.files - inFlight) };
-    const parts = Object.entries(counts).map(([kind, files]) =>
+    const parts = Object.entries(counts).filter(([kind, files]) => files || kind === "done").map(([kind, files]) =>
       element("span", { class: "key", "data-kind": kind }, `${count(files)} ${WORDS[/** @type {Cell["kind"]} */ (kind)]}`));
     const largest = Math.max(1, ...this.cells.map(({ files }) => files));
     this.legend.replaceChildren(...parts, element("span", {}, largest === 1 ? "a cell a file" : `up to ${count(largest)} files a cell`));
@@ -186,7 +186,7 @@ function drawCell(context, cell, x, y, side, colours) {
     context.lineWidth = 1;
     context.strokeRect(x + 0.5, y + 0.5, side - 1, side - 1);
   } else if (cell.kind === "failed") {
-    const part = Math.max(side * 0.4, Math.sqrt(cell.failed / cell.files) * side); // one of many is seen as well
+    const part = Math.max(2, Math.sqrt(cell.failed / cell.files) * side); // one of many is seen as well
     context.fillRect(x, y + side - part, side, part);
     context.fillStyle = colours.done;
     context.globalAlpha = 0.55;

@@ -1,7 +1,7 @@
 // @ts-check
 /** Files a second over time: those that succeeded above the line, those that failed below it. */
 
-import { ratesOf, ticks, timeTicks } from "../charts-data.js";
+import { ratesOf, tickText, ticks, timeTicks } from "../charts-data.js";
 import { rateText } from "../estimate-text.js";
 import { timeOfDay } from "../format.js";
 import { element, setText } from "./elements.js";
@@ -75,7 +75,7 @@ function draw(rates, width) {
   const y = (/** @type {number} */ rate) => zero - (rate / most) * (zero - TOP);
   const down = FAILED / Math.max(most / 5, ...failed);
   const chart = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `Files a second over time: ${summary(rates, false)}` });
-  for (const tick of scale) chart.append(line(LEFT, y(tick), width - 8, y(tick)), label(LEFT - 6, y(tick) + 4, tick.toLocaleString(), "end"));
+  for (const tick of scale) chart.append(line(LEFT, y(tick), width - 8, y(tick)), label(LEFT - 6, y(tick) + 4, tickText(tick), "end"));
   const path = succeeded.map((rate, place) => `L${(LEFT + place * step).toFixed(1)} ${y(rate).toFixed(1)}H${(LEFT + (place + 1) * step).toFixed(1)}`);
   chart.append(svg("path", { d: `M${LEFT} ${zero}${path.join("")}V${zero}Z`, class: "area-done" }));
   for (const [place, rate] of failed.entries()) {

@@ -109,7 +109,7 @@ function runBar(stage, run, x, width, y) {
  */
 function workerPath(files, timeline, x, y, height) {
   const begin = Date.parse(timeline.beginAt ?? "");
-  return busySpans(files).map(([first, last]) => {
+  return busySpans(files, timeline.oneOf > 1).map(([first, last]) => {
     const from = x(begin + first * timeline.stepMs);
     const to = x(begin + (last + 1) * timeline.stepMs);
     return `M${from.toFixed(1)} ${y}H${Math.max(to, from + 1).toFixed(1)}V${y + height}H${from.toFixed(1)}Z`;
