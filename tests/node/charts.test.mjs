@@ -48,6 +48,7 @@ test("whatever there is, every file is in one cell, no failure is lost, and the 
 test("the grid's cells are as large as fit", () => {
   assert.deepEqual(gridFor(100, 1400, 224), { size: 14, columns: 100, most: 1600 });
   assert.equal(gridFor(5000, 1480, 224).size, 8);
+  assert.deepEqual(gridFor(1_000_000, 1480, 224), gridFor(5000, 1480, 224));
   assert.deepEqual(gridFor(1_000_000, 300, 224), { size: 5, columns: 60, most: 2640 });
 });
 
@@ -60,13 +61,15 @@ test("ticks are round and reach the largest value", () => {
   assert.equal(tickText(20_000), "20K");
 });
 
-test("rates are those of the run's own time", () => {
+test("rates are those of the run's own time, and of the parts of buckets in which it was", () => {
   const timeline = {
     beginAt: "2026-11-25T10:00:00Z", stepMs: 2000, buckets: 5, oneOf: 1, workers: [], workersLeftOut: 0,
     runs: [{ stage: "s", run: 1, succeeded: [0, 4, 0, 2, 0], failed: [0, 0, 0, 2, 0] }],
   };
-  assert.deepEqual(ratesOf(timeline, "s", 1), { beginMs: Date.parse("2026-11-25T10:00:02Z"), stepMs: 2000, succeeded: [2, 0, 1], failed: [0, 0, 1] });
-  assert.equal(ratesOf(timeline, "s", 2), null);
+  const run = { run: 1, startedAt: "2026-11-25T10:00:02Z", updatedAt: "2026-11-25T10:00:07Z" };
+  const beginMs = Date.parse("2026-11-25T10:00:02Z");
+  assert.deepEqual(ratesOf(timeline, "s", run), { beginMs, stepMs: 2000, succeeded: [2, 0, 2], failed: [0, 0, 2], mean: 1.6 });
+  assert.equal(ratesOf(timeline, "s", { ...run, run: 2 }), null);
 });
 
 test("a worker is idle where it is silent for longer than usual", () => {

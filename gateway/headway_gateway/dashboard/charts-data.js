@@ -52,7 +52,7 @@
  */
 
 /**
- * The cells of a run, at most `most`: files that are decided in the order in which they were, then those in flight, then
+ * The cells of a run, some `most` of them: files that are decided in the order in which they were, then those in flight, then
  * those of which nothing is known yet.
  *
  * @param {RunOutcomes} run
@@ -91,18 +91,21 @@ function addAlike(cells, kind, from, files, aCell) {
   }
 }
 
+const MOST_CELLS = 5000; // as many groups as the API answers: so a run's cells stay where they are while it goes on
+
 /**
- * How to lay out so many cells: the largest size at which they fit.
+ * How to lay out the cells of so many files: the largest size at which they fit.
  *
- * @param {number} cells that are wanted
+ * @param {number} files
  * @param {number} width pixels
  * @param {number} height pixels, at most
  */
-export function gridFor(cells, width, height) {
+export function gridFor(files, width, height) {
+  const cells = Math.min(files, MOST_CELLS);
   const sizes = [14, 12, 10, 9, 8, 7, 6, 5];
   const size = sizes.find((one) => Math.floor(width / one) * Math.floor(height / one) >= cells) ?? 5;
   const columns = Math.max(1, Math.floor(width / size));
-  return { size, columns, most: columns * Math.max(1, Math.floor(height / size)) };
+  return { size, columns, most: Math.min(MOST_CELLS, columns * Math.max(1, Math.floor(height / size))) };
 }
 
 const compact = new Intl.NumberFormat(undefined, { notation: "compact" });
@@ -129,6 +132,15 @@ export function timeTicks(begin, end, most) {
   return found;
 }
 
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockToTheSecond = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A moment on an axis of so much time. @param {number} at ms @param {number} spanMs */
+export function timeTickText(at, spanMs) {
+  return (spanMs > 86_400_000 ? day : spanMs > 240_000 ? clock : clockToTheSecond).format(at);
+}
+
 /** Powers of ten, and twice and five times them, from below `from` to above `to`. @param {number} from @param {number} to */
 export function logTicks(from, to) {
   const found = [];
@@ -139,26 +151,35 @@ export function logTicks(from, to) {
 }
 
 /**
- * The rates of one run from its first bucket with files to its last.
+ * The rates of one run from its first bucket with files to its last. A bucket in which the run began or ended counts
+ * with that part of it in which the run was.
  *
  * @param {Timeline} timeline
  * @param {string} stage
- * @param {number} run
+ * @param {Pick<StageState, "run" | "startedAt" | "updatedAt">} run
  */
 export function ratesOf(timeline, stage, run) {
-  const found = timeline.runs.find((one) => one.stage === stage && one.run === run);
+  const found = timeline.runs.find((one) => one.stage === stage && one.run === run.run);
   if (found === undefined || timeline.beginAt === null) return null;
   const any = (/** @type {number} */ place) => found.succeeded[place] > 0 || found.failed[place] > 0;
   let [first, last] = [0, timeline.buckets - 1];
   while (first < last && !any(first)) first += 1;
   while (last > first && !any(last)) last -= 1;
-  const seconds = timeline.stepMs / 1000;
-  const rate = (/** @type {number} */ files) => files / seconds;
+  const { stepMs } = timeline;
+  const beginMs = Date.parse(timeline.beginAt) + first * stepMs;
+  const [began, ended] = [Date.parse(run.startedAt ?? ""), Date.parse(run.updatedAt ?? "")];
+  const seconds = Array.from({ length: last - first + 1 }, (_, place) => {
+    const begin = beginMs + place * stepMs;
+    const covered = Math.min(begin + stepMs, ended) - Math.max(begin, began);
+    return (covered > stepMs / 4 ? covered : stepMs) / 1000; // too small a part of a bucket says nothing of a rate
+  });
+  const files = [...seconds.keys()].reduce((sum, place) => sum + found.succeeded[first + place] + found.failed[first + place], 0);
   return {
-    beginMs: Date.parse(timeline.beginAt) + first * timeline.stepMs,
-    stepMs: timeline.stepMs,
-    succeeded: found.succeeded.slice(first, last + 1).map(rate),
-    failed: found.failed.slice(first, last + 1).map(rate),
+    beginMs,
+    stepMs,
+    succeeded: seconds.map((one, place) => found.succeeded[first + place] / one),
+    failed: seconds.map((one, place) => found.failed[first + place] / one),
+    mean: files / seconds.reduce((sum, one) => sum + one, 0),
   };
 }
 

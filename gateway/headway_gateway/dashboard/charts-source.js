@@ -21,7 +21,8 @@ export class ChartsSource {
     this.outcomes = null;
     /** @type {Timeline | null} */
     this.timeline = null;
-    this.version = 0; // another for each answer
+    this.version = 0; // another for each answer that says something new
+    this.tags = ""; // of what is shown
     this.problem = "";
     /** @type {number | null} */
     this.asOf = null;
@@ -51,29 +52,33 @@ export class ChartsSource {
     const begin = performance.now();
     const one = new URLSearchParams({ stage, run: String(run) });
     try {
-      const outcomes = await this.ask(`outcomes?${one}`);
-      const durations = await this.ask("durations");
-      const earlier = isCurrent ? { runs: [] } : await this.ask(`durations?${one}`);
-      const timeline = await this.ask("timeline");
+      /** @type {string[]} */
+      const tags = [wanted];
+      const outcomes = await this.ask(`outcomes?${one}`, tags);
+      const durations = await this.ask("durations", tags);
+      const earlier = isCurrent ? { runs: [] } : await this.ask(`durations?${one}`, tags);
+      const timeline = await this.ask("timeline", tags);
       if (wanted !== this.wanted) return; // another run was chosen meanwhile: it is asked for at once
       this.outcomes = outcomes.runs[0] ?? null;
       this.durations = [...durations.runs, ...earlier.runs];
       this.timeline = timeline;
       this.problem = "";
       this.asOf = Date.now();
-      this.version += 1;
+      if (this.tags !== tags.join()) this.version += 1;
+      this.tags = tags.join();
     } catch (error) {
       this.problem = error instanceof Gone ? error.message : "The charts cannot be had at the moment; trying again.";
     }
     this.dueAt = Date.now() + Math.max(EVERY_MS, SHARE * (performance.now() - begin));
   }
 
-  /** @param {string} what @returns {Promise<any>} */
-  async ask(what) {
+  /** @param {string} what @param {string[]} tags to which that of the answer is added @returns {Promise<any>} */
+  async ask(what, tags = []) {
     const response = await fetch(`/api/batches/${this.batchId}/${what}`);
     checkSession(response);
     if (response.status === 410) throw new Gone("The files and events of this batch are not kept any more; its counts are.");
     if (!response.ok) throw new Error(`${response.status}`);
+    tags.push(response.headers.get("ETag") ?? String(Date.now())); // the browser asks with it, and has what has not changed
     return response.json();
   }
 

@@ -17,6 +17,7 @@ export const charts = { name: "charts", title: "Charts", open: (root) => new Cha
 class Charts {
   /** @param {HTMLElement} root */
   constructor(root) {
+    this.root = root;
     this.source = new ChartsSource(state.batchId, () => this.draw(Date.now()));
     this.strip = new HeatStrip(this.source);
     this.durations = new DurationsChart();
@@ -53,12 +54,13 @@ class Charts {
     if (stage === undefined) return null;
     const current = batch.stages[stage].run;
     const asked = stage === wanted ? Number(parameter("run")) : 0;
-    const run = earlierRuns(stage).some((one) => one.run === asked) ? asked : current;
-    return { stage, run, isCurrent: run === current };
+    const earlier = earlierRuns(stage).find((one) => one.run === asked);
+    return { stage, run: earlier?.run ?? current, counts: earlier ?? batch.stages[stage], isCurrent: earlier === undefined };
   }
 
   /** @param {number} now */
   draw(now) {
+    if (this.root.hidden) return; // an answer came, or the size changed, while another part is shown
     const choice = this.choice();
     const { outcomes, durations, timeline, problem, version, asOf } = this.source;
     setText(this.problem, problem || (choice === null ? "No stage has started yet." : outcomes === null && version > 0 ? "No file of this run is known yet." : ""));
@@ -70,7 +72,7 @@ class Charts {
     if (outcomes !== null) this.strip.update(outcomes, choice.isCurrent ? state.batch.stages[choice.stage].inFlight.size : 0, inner(this.strip.root));
     this.durations.update(durations, choice.stage, choice.run, version, inner(this.durations.root));
     if (timeline === null) return;
-    this.throughput.update(timeline, choice.stage, choice.run, version, inner(this.throughput.root));
+    this.throughput.update(timeline, choice.stage, choice.counts, version, inner(this.throughput.root));
     this.timeline.update(timeline, version, inner(this.timeline.root), now);
   }
 

@@ -17,7 +17,7 @@ export class DurationsChart {
   constructor() {
     this.chart = element("div", { class: "plot" });
     this.rows = element("tbody");
-    const heads = ["Stage", "Files", "p50", "p90", "p99", "Longest"];
+    const heads = ["Stage", "Files", "p50", "p90", "p99", "Max"];
     this.root = element(
       "div", {}, this.chart,
       element("div", { class: "figures" }, element(
@@ -68,7 +68,7 @@ function histogram(run, width) {
   }
   let free = -Infinity;
   for (const tick of logTicks(from, to)) {
-    if (x(tick) - free < 52) continue;
+    if (x(tick) - free < 52 || x(tick) > width - 24) continue;
     free = x(tick);
     chart.append(label(x(tick), HEIGHT - 5, durationText(tick)));
   }

@@ -59,7 +59,7 @@ export class HeatStrip {
     this.drawn = key;
     this.stage = run.stage;
     performance.mark("heat-strip");
-    this.grid = gridFor(Math.max(run.total ?? 0, run.files + inFlight) / (run.sizes[0] ?? 1), width, MOST_HEIGHT);
+    this.grid = gridFor(Math.max(run.total ?? 0, run.files + inFlight), width, MOST_HEIGHT);
     this.cells = cellsOf(run, inFlight, this.grid.most);
     this.draw(colours, width);
     performance.measure("heat-strip", "heat-strip");

@@ -1,16 +1,17 @@
 // @ts-check
 /** Files a second over time: those that succeeded above the line, those that failed below it. */
 
-import { ratesOf, tickText, ticks, timeTicks } from "../charts-data.js";
+import { ratesOf, tickText, ticks, timeTickText, timeTicks } from "../charts-data.js";
 import { rateText } from "../estimate-text.js";
 import { timeOfDay } from "../format.js";
 import { element, setText } from "./elements.js";
 import { label, line, svg } from "./svg.js";
 
 /** @typedef {import("../charts-data.js").Timeline} Timeline */
+/** @typedef {import("../store.js").RunCounts} RunCounts */
 /** @typedef {NonNullable<ReturnType<typeof ratesOf>>} Rates */
 
-const HEIGHT = 206; // pixels
+const HEIGHT = 250; // pixels
 const LEFT = 46;
 const BOTTOM = 22;
 const TOP = 10;
@@ -30,9 +31,9 @@ export class ThroughputChart {
     this.chart.addEventListener("pointerleave", () => this.summarize());
   }
 
-  /** @param {Timeline} timeline @param {string} stage @param {number} run @param {number} version @param {number} width */
+  /** @param {Timeline} timeline @param {string} stage @param {RunCounts} run @param {number} version @param {number} width */
   update(timeline, stage, run, version, width) {
-    const key = JSON.stringify([version, stage, run, width]);
+    const key = JSON.stringify([version, stage, run.run, width]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.rates = ratesOf(timeline, stage, run);
@@ -58,9 +59,8 @@ export class ThroughputChart {
 }
 
 /** @param {Rates} rates @param {boolean} approximate */
-function summary({ succeeded, failed, stepMs }, approximate) {
+function summary({ succeeded, failed, stepMs, mean }, approximate) {
   const both = succeeded.map((rate, place) => rate + failed[place]);
-  const mean = both.reduce((sum, rate) => sum + rate, 0) / both.length;
   const steps = `by ${stepMs / 1000} s${approximate ? ", times sampled" : ""}`;
   return `${rateText(mean)} on average, ${rateText(Math.max(...both))} at most (${steps})`;
 }
@@ -84,9 +84,9 @@ function draw(rates, width) {
   chart.append(line(LEFT, zero, width - 8, zero, "axis"));
   if (failed.some((rate) => rate > 0)) chart.append(label(LEFT - 6, zero + 24, "failed", "end"));
   const end = beginMs + stepMs * succeeded.length;
-  for (const at of timeTicks(beginMs, end, Math.max(2, Math.floor(width / 110)))) {
+  for (const at of timeTicks(beginMs, end, Math.max(2, Math.floor(width / 100)))) {
     const x = LEFT + ((at - beginMs) / (end - beginMs)) * (width - LEFT - 8);
-    if (x < width - 30 && x > LEFT + 20) chart.append(label(x, HEIGHT - 5, timeOfDay(new Date(at).toISOString())));
+    if (x < width - 30 && x > LEFT + 20) chart.append(label(x, HEIGHT - 5, timeTickText(at, end - beginMs)));
   }
   return chart;
 }

@@ -2,7 +2,7 @@
 /** When stages ran and workers reported: a lane for each, on one axis of time. */
 
 import { statusAt } from "../client/headway.js";
-import { busySpans, timeTicks } from "../charts-data.js";
+import { busySpans, timeTickText, timeTicks } from "../charts-data.js";
 import { elapsedText } from "../estimate-text.js";
 import { count, stageTitle, statusText, timeOfDay } from "../format.js";
 import { earlierRuns, state } from "../store.js";
@@ -69,11 +69,11 @@ function runsOf(name, now) {
 function draw(stages, timeline, begin, end, width) {
   const left = Math.min(150, width * 0.3);
   const height = stages.length * LANE + timeline.workers.length * WORKER_LANE + AXIS + 6;
-  const x = (/** @type {number} */ at) => left + ((at - begin) / (end - begin)) * (width - left - 8);
+  const x = (/** @type {number} */ at) => left + Math.max(0, Math.min(1, (at - begin) / (end - begin))) * (width - left - 8);
   const chart = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": summary(stages, timeline) });
-  for (const at of timeTicks(begin, end, Math.max(2, Math.floor((width - left) / 110)))) {
+  for (const at of timeTicks(begin, end, Math.max(2, Math.floor((width - left) / 100)))) {
     chart.append(line(x(at), 0, x(at), height - AXIS + 4));
-    if (x(at) < width - 28) chart.append(label(x(at), height - 4, timeOfDay(new Date(at).toISOString())));
+    if (x(at) < width - 28) chart.append(label(x(at), height - 4, timeTickText(at, end - begin)));
   }
   for (const [place, { name, runs }] of stages.entries()) {
     chart.append(label(left - 8, place * LANE + 17, clipped(stageTitle(name), left), "end"));
