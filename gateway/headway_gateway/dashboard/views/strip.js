@@ -58,7 +58,7 @@ class Segment {
     this.shownRuns = "";
     this.root = element(
       "li", { class: "segment", "data-segment": name },
-      element("div", { class: "line" }, element("b", { class: "name" }, stageTitle(name)), this.status),
+      element("div", { class: "line" }, element("span", { class: "name" }, stageTitle(name)), this.status),
       element("div", { class: "track", "aria-hidden": "true" }, this.fill, this.fillErrors),
       element("div", { class: "line" }, this.files, this.errors),
       this.time,
