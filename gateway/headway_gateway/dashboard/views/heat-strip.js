@@ -58,11 +58,12 @@ export class HeatStrip {
     if (run.stage !== this.stage) this.cursor = -1;
     this.drawn = key;
     this.stage = run.stage;
-    performance.mark("heat-strip");
+    const start = performance.now();
     this.grid = gridFor(Math.max(run.total ?? 0, run.files + inFlight), width, MOST_HEIGHT);
     this.cells = cellsOf(run, inFlight, this.grid.most);
     this.draw(colours, width);
-    performance.measure("heat-strip", "heat-strip");
+    performance.clearMeasures("heat-strip"); // the last one is enough: the page stays open for days
+    performance.measure("heat-strip", { start });
     this.describe(run, inFlight);
   }
 
