@@ -78,7 +78,7 @@ test("a worker is idle where it is silent for longer than usual", () => {
 });
 
 test("durations have two or three digits in a unit that fits", () => {
-  assert.deepEqual([0.02, 41.24, 999, 3500, 130_000, 7_200_000, null].map(durationText), ["20 µs", "41 ms", "999 ms", "3.5 s", "2.2 min", "2 h", "–"]);
+  assert.deepEqual([0.02, 41.24, 999, 3500, 66_400, 130_000, 7_200_000, null].map(durationText), ["20 µs", "41 ms", "999 ms", "3.5 s", "66 s", "2.2 min", "2 h", "–"]);
 });
 
 test("rates and times left in words", () => {

@@ -212,7 +212,7 @@ export function busySpans(reports, sampled) {
 /** "850 µs", "41 ms", "3.5 s", "2.1 min": three digits at most. @param {number | null} ms */
 export function durationText(ms) {
   if (ms === null) return "–";
-  const [unit, value] = ms < 1 ? ["µs", ms * 1000] : ms < 1000 ? ["ms", ms] : ms < 60_000 ? ["s", ms / 1000]
+  const [unit, value] = ms < 1 ? ["µs", ms * 1000] : ms < 1000 ? ["ms", ms] : ms < 120_000 ? ["s", ms / 1000]
     : ms < 3_600_000 ? ["min", ms / 60_000] : ["h", ms / 3_600_000];
   return `${Number(value.toPrecision(value >= 100 ? 3 : 2)).toLocaleString()} ${unit}`;
 }
