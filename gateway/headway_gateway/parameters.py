@@ -27,6 +27,8 @@ LARGEST_OFFSET: Final = 2**63 - 1
 
 _MESSAGE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.(?P<field>\w+)(?:\[(?P<index>\d+)\])?`)?", re.DOTALL)
 
+_NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}  # for the document; `text` looks for NUL itself
+
 Cursor = Annotated[str, Meta(description="Where the page begins: taken from a `next` address.")]
 EventTypeName = Annotated[
     str, Meta(description="Only events of this type.", extra_json_schema={"enum": list(EVENT_TYPES)})
@@ -41,7 +43,12 @@ class _Query(Struct, rename="camel", kw_only=True):
 class BatchesQuery(_Query):
     """Of `/api/batches`."""
 
-    q: Annotated[str, Meta(description="Only batches with this text in their name (in any case) or number.")] = ""
+    q: Annotated[
+        str,
+        Meta(
+            description="Only batches with this text in their name (in any case) or number.", extra_json_schema=_NO_NUL
+        ),
+    ] = ""
     label: Annotated[
         list[Annotated[str, Meta(pattern=r"^[^:\u0000]+:[^\u0000]*$")]],
         Meta(description="Only batches with this label, as `key:value`; repeated, with all of them."),
@@ -73,12 +80,23 @@ class FilesQuery(_Query):
         int, Meta(ge=1, le=2**31 - 1, description="Of this run; by default of each stage's current one.")
     ] | (UnsetType) = UNSET
     outcome: Annotated[Outcome, Meta(description="Only files that stand so.")] | UnsetType = UNSET
-    q: Annotated[str, Meta(description="Only files with this text in their name, in any case.")] = ""
+    q: Annotated[
+        str, Meta(description="Only files with this text in their name, in any case.", extra_json_schema=_NO_NUL)
+    ] = ""
     sort: Annotated[
         Literal["name", "duration"], Meta(description="By name, or the slowest first; those of unknown duration last.")
     ] = "name"
     after: Cursor | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_FILES, description="The most files of a page.")] = 100
+
+
+class RunsQuery(_Query):
+    """Of the addresses that describe runs."""
+
+    stage: StageFilter | UnsetType = UNSET
+    run: Annotated[int, Meta(ge=1, le=2**31 - 1, description="This run; by default each stage's current one.")] | (
+        UnsetType
+    ) = UNSET
 
 
 class FileQuery(_Query):

@@ -231,3 +231,50 @@ SELECT 1;
 SELECT batchId FROM batchOverview
 WHERE NOT closed AND archivedAt IS NULL AND problem IS NULL AND coalesce(lastEventAt, createdAt) >= :since
 ORDER BY coalesce(lastEventAt, createdAt) DESC LIMIT :most;
+
+-- name: chart_runs
+-- The runs that charts are asked of: each stage's current one, or run `run`, of all stages or one.
+SELECT stage, run, total FROM stageRun
+WHERE batchId = :batch_id AND (:stage::text IS NULL OR stage = :stage)
+  AND CASE WHEN :run::integer IS NULL THEN isCurrent ELSE run = :run END
+ORDER BY firstOffset;
+
+-- name: duration_bins
+-- How many files of a run took about so long, in so many bins for each doubling: percentiles from sorting them all would
+-- take twice as long. Durations of less than a microsecond share the lowest bin. Like the next two not ordered:
+-- PostgreSQL, which cannot know how few bins there are, would sort every file for it.
+SELECT floor(:bins_a_doubling * ln(greatest(durationMs, 0.001)) / ln(2.0::double precision))::integer AS bin,
+       count(*) AS files, min(durationMs) AS shortest, max(durationMs) AS longest
+FROM fileOutcomeView
+WHERE batchId = :batch_id AND stage = :stage AND run = :run AND durationMs IS NOT NULL
+GROUP BY bin;
+
+-- name: outcome_spans
+-- The files of a run by the offset that decided how they stand, so many offsets to a span: to number them they would have
+-- to be sorted, which takes twice as long.
+SELECT count(*) AS files, count(*) FILTER (WHERE outcome = 'error') AS failed, count(*) FILTER (WHERE retried) AS retried,
+       min(topicOffset) AS firstOffset
+FROM fileOutcomeView WHERE batchId = :batch_id AND stage = :stage AND run = :run
+GROUP BY topicOffset / :span;
+
+-- name: spans_of_offsets
+-- The files of all runs by the offset that decided, so many offsets to a span.
+SELECT stage, run, topicOffset / :span AS place,
+       count(*) FILTER (WHERE outcome = 'success') AS succeeded, count(*) FILTER (WHERE outcome = 'error') AS failed
+FROM fileOutcomeView WHERE batchId = :batch_id
+GROUP BY stage, run, place;
+
+-- name: sampled_events
+-- One event of each span of offsets, and its record if that is small. Which one is by chance, but the same each time: at
+-- even distances it would be the same worker's again and again, where workers take turns.
+SELECT event.topicOffset, event.timestamp, event.value
+FROM generate_series(0, :next_offset::bigint - 1, :span::bigint) AS beginning
+CROSS JOIN LATERAL (
+    SELECT topicOffset, timestamp,
+           CASE WHEN fileName IS NOT NULL AND octet_length(value) <= :most_bytes THEN value END AS value
+    FROM eventLog
+    WHERE batchId = :batch_id AND topicOffset >= beginning + (hashint8(beginning)::bigint + 2147483648) % :span::bigint
+      AND topicOffset < beginning + :span::bigint AND timestamp IS NOT NULL
+    ORDER BY topicOffset LIMIT 1
+) AS event
+ORDER BY event.topicOffset;

@@ -12,12 +12,15 @@ import aiosql
 import asyncpg
 from headway_events import StageState, Status
 
+from headway_gateway.durations import Bin
+from headway_gateway.groups import Group
 from headway_gateway.parameters import BatchPlace, FilePlace
 
 PAGE_BYTES: Final = 8 * 1024 * 1024  # of records in one page: what a request can make this process hold
 EXPORT_ROWS: Final = 2000
 EXPORT_BYTES: Final = 1024 * 1024  # of records in one read of an export; one record can be as large
 EXAMPLES: Final = 5  # files of a group of errors
+SAMPLED_BYTES: Final = 4096  # of a record that is only looked at for its worker
 FIRST: Final = BatchPlace(datetime.min.replace(tzinfo=UTC), -(2**63))
 LAST: Final = BatchPlace(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
 
@@ -179,6 +182,36 @@ class Reading:
         """The failed files of the current runs, by what their errors say."""
         return await rows(
             queries.error_groups(self._connection, batch_id=batch_id, stage=stage, most=most, examples=EXAMPLES)
+        )
+
+    async def chart_runs(self, batch_id: int, *, stage: str | None, run: int | None) -> list[asyncpg.Record]:
+        """Each stage's current run, or run `run`, in the order in which they began."""
+        return await rows(queries.chart_runs(self._connection, batch_id=batch_id, stage=stage, run=run))
+
+    async def duration_bins(self, batch_id: int, stage: str, run: int, bins_a_doubling: int) -> list[Bin]:
+        """How many files of a run took about so long."""
+        found = await rows(
+            queries.duration_bins(
+                self._connection, batch_id=batch_id, stage=stage, run=run, bins_a_doubling=bins_a_doubling
+            )
+        )
+        return sorted(Bin(*row) for row in found)
+
+    async def outcome_spans(self, batch_id: int, stage: str, run: int, span: int) -> list[Group]:
+        """The files of a run in the order in which they were decided, those of so many offsets together."""
+        found = await rows(queries.outcome_spans(self._connection, batch_id=batch_id, stage=stage, run=run, span=span))
+        return sorted((Group(*row) for row in found), key=lambda group: group.first_offset)
+
+    async def spans_of_offsets(self, batch_id: int, span: int) -> list[asyncpg.Record]:
+        """The files of all runs by the offset that decided, so many offsets to a span; in no order."""
+        return await rows(queries.spans_of_offsets(self._connection, batch_id=batch_id, span=span))
+
+    async def sampled_events(self, batch_id: int, *, next_offset: int, span: int) -> list[asyncpg.Record]:
+        """One event of each span of so many offsets, where there is one."""
+        return await rows(
+            queries.sampled_events(
+                self._connection, batch_id=batch_id, next_offset=next_offset, span=span, most_bytes=SAMPLED_BYTES
+            )
         )
 
     async def dead_letters(self, batch_id: int, *, after: int, limit: int) -> Page:

@@ -21,7 +21,7 @@ LOG_COLUMNS: Final = (
     "durationms", "timestamp", "topicoffset", "run", "late", "value", "logweek",
 )  # fmt: skip
 OUTCOME_COLUMNS: Final = (
-    "logweek", "batchid", "stage", "run", "filename", "outcome", "topicoffset", "durationms",
+    "logweek", "batchid", "stage", "run", "filename", "outcome", "topicoffset", "durationms", "retried",
 )  # fmt: skip
 NULL: Final = "\\N"
 

@@ -215,6 +215,7 @@ class _NewOutcome(msgspec.Struct, gc=False, frozen=True):
     event: FileEvent
     name: str  # as a COPY field
     duration: str  # likewise
+    retried: bool  # whether it succeeded after it had failed
 
 
 class _Folding:
@@ -235,9 +236,10 @@ class _Folding:
         if state.errors < errors:  # the file had failed, in this poll or before it
             outcomes = self._outcomes[event.stage]
             noted = outcomes.get(event.file_name)
-            outcomes[event.file_name] = _NewOutcome(noted is None or noted.has_row, offset, event, *fields)
+            has_row = noted is None or noted.has_row
+            outcomes[event.file_name] = _NewOutcome(has_row, offset, event, *fields, retried=True)
         elif state.processed != processed or state.errors != errors:
-            self._outcomes[event.stage][event.file_name] = _NewOutcome(False, offset, event, *fields)
+            self._outcomes[event.stage][event.file_name] = _NewOutcome(False, offset, event, *fields, retried=False)
 
     def fold_other(self, offset: int, event: StageEvent, value: bytes) -> None:
         stage = self._stage(event.stage, offset)
@@ -262,7 +264,8 @@ class _Folding:
         for name, stage, outcomes in self._runs():
             head = f"{self._memory.log_week.isoformat()}\t{self._memory.batch_id}\t{escaped(name)}\t{stage.state.run}\t"
             rows += [
-                f"{head}{new.name}\t{_outcome(new.event)}\t{new.offset}\t{new.duration}\n"
+                f"{head}{new.name}\t{_outcome(new.event)}\t{new.offset}\t{new.duration}"
+                f"\t{'t' if new.retried else 'f'}\n"
                 for new in outcomes.values()
                 if not new.has_row
             ]

@@ -52,7 +52,17 @@ async def check_unharmed(page: Page, elements: set[str]) -> None:
 
 LIST = {"a", "header", "footer", "img", "span", "main", "nav", "noscript", "dialog", "form", "h1", "h2", "button", "pre",
         "div", "input", "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
-BATCH = (LIST | {"section", "h3", "ul", "li", "time"}) - {"table", "thead", "tr", "th", "tbody", "td", "input"}
+BATCH = (LIST | {"nav", "section", "h3", "ol", "ul", "li", "time"}) - {
+    "table",
+    "thead",
+    "tr",
+    "th",
+    "tbody",
+    "td",
+    "input",
+}
+
+CHARTS = {"canvas", "svg", "g", "line", "path", "rect", "text", "title", "table", "thead", "tr", "th", "tbody"}
 
 
 async def test_nothing_that_a_pipeline_reports_is_run(
@@ -92,6 +102,9 @@ async def test_nothing_that_a_pipeline_reports_is_run(
         await watched.keyboard.press("Escape")
     assert "document.title" not in await watched.title()
     await check_unharmed(watched, BATCH)
+    await watched.get_by_role("link", name="Charts", exact=True).click()
+    await expect(watched.locator(".figure svg")).to_have_count(2, timeout=20_000)
+    await check_unharmed(watched, BATCH | CHARTS)
 
 
 @pytest.mark.parametrize("payload", [PAYLOADS[1], PAYLOADS[4], "javascript:owned=1", "../../static/main.js"])

@@ -12,11 +12,11 @@ class Dashboard:
 
     def __init__(self, page: Page, url: str, batch_id: int) -> None:
         self.page = page
-        self._address = f"{url}/?batchId={batch_id}"
+        self.address = f"{url}/?batchId={batch_id}"
 
     async def open(self) -> None:
         """Open the page."""
-        await self.page.goto(self._address)
+        await self.page.goto(self.address)
 
     async def shows(self, stage: str, *, counts: str, files: str, percent: str, status: str) -> None:
         """Wait until a stage's card shows exactly these texts."""

@@ -72,6 +72,7 @@ class OutcomeRow(NamedTuple):
     outcome: str
     topicoffset: int
     durationms: float | None
+    retried: bool
 
 
 class LogRow(NamedTuple):
@@ -269,7 +270,9 @@ class _StraightFold:
         self._first_offsets.setdefault((stage, after.run), offset)
         outcome = after.outcomes.get(name)
         if isinstance(event, FILE_EVENTS) and outcome is not None and outcome is not outcome_before:
-            self.outcomes[stage, after.run, name] = OutcomeRow(outcome, offset, event.duration_ms)
+            self.outcomes[stage, after.run, name] = OutcomeRow(
+                outcome, offset, event.duration_ms, outcome_before is not None
+            )
         return after.run, isinstance(event, FILE_EVENTS) and after.late > late_before
 
 

@@ -63,9 +63,9 @@ async function loadInfo(batchId) {
   checkSession(response);
   if (!response?.ok) return null;
   const batch = await response.json();
-  const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS, workerSilentAfterS } = batch;
+  const { name, labels, deadLetters, problem, logDroppedAt, stalledAfterS, workerSilentAfterS, runs } = batch;
   const limits = { stalledMs: stalledAfterS * 1000, silentMs: workerSilentAfterS * 1000 };
-  store.setInfo({ name, labels, deadLetters, problem, logDroppedAt }, limits);
+  store.setInfo({ name, labels, deadLetters, problem, logDroppedAt, earlierRuns: runs }, limits);
   return batch;
 }
 

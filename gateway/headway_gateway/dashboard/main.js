@@ -7,10 +7,11 @@ import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
 import { showBatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
+import { charts } from "./views/charts.js";
 import { overview } from "./views/overview.js";
 import { Panels } from "./views/panels.js";
 
-const PANELS = [overview];
+const PANELS = [overview, charts];
 const TICK_MS = 1000; // "stalled" and "since" change with time alone
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));

@@ -18,7 +18,10 @@ import { emptyBatch } from "./client/headway.js";
  * @property {number} deadLetters records that are no events
  * @property {string | null} problem why its topic is not projected any further
  * @property {string | null} logDroppedAt since when its events are kept no longer
+ * @property {(RunCounts & {stage: string})[]} earlierRuns the runs before each stage's current one
  */
+
+/** What is known of any run. @typedef {Pick<StageState, "run" | "status" | "total" | "processed" | "errors" | "startedAt" | "updatedAt" | "endedAt">} RunCounts */
 
 /**
  * One line of a card's recent events.
@@ -46,7 +49,7 @@ class State {
   /** What people must know of the numbers shown; empty when all is well. */
   notice = "";
   /** @type {BatchInfo} */
-  info = { name: null, labels: {}, deadLetters: 0, problem: null, logDroppedAt: null };
+  info = { name: null, labels: {}, deadLetters: 0, problem: null, logDroppedAt: null, earlierRuns: [] };
   /** After how long a stage is stalled, a worker silent. */
   limits = { stalledMs: 30_000, silentMs: 20_000 };
 
@@ -77,6 +80,24 @@ export function setConnection(connection) {
     state.connectionSince = Date.now();
     changed();
   }
+}
+
+/**
+ * The runs of a stage before its current one: those that the API told of, and those that ended since.
+ *
+ * @param {string} stage
+ * @returns {RunCounts[]}
+ */
+export function earlierRuns(stage) {
+  const runs = new Map(state.info.earlierRuns.filter((run) => run.stage === stage).map((run) => [run.run, runCounts(run)]));
+  for (const run of state.batch.runs.get(stage)?.slice(0, -1) ?? []) runs.set(run.run, runCounts(run));
+  const current = state.batch.stages[stage]?.run ?? 0;
+  return [...runs.values()].filter(({ run }) => run < current).sort((one, other) => one.run - other.run);
+}
+
+/** @param {RunCounts} run @returns {RunCounts} */
+function runCounts({ run, status, total, processed, errors, startedAt, updatedAt, endedAt }) {
+  return { run, status, total, processed, errors, startedAt, updatedAt, endedAt };
 }
 
 /** @param {Partial<State["info"]>} info @param {State["limits"]} limits */

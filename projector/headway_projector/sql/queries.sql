@@ -112,7 +112,7 @@ WHERE busyWorker.batchId = gone.batchId AND busyWorker.stage = gone.stage AND bu
 -- name: change_outcomes!
 -- Files whose outcome is another than the table says: those that failed and then succeeded.
 UPDATE fileOutcome
-SET outcome = new.outcome, topicOffset = new.topicOffset, durationMs = new.durationMs
+SET outcome = new.outcome, topicOffset = new.topicOffset, durationMs = new.durationMs, retried = true
 FROM unnest(:log_weeks::date[], :batch_ids::bigint[], :stages::text[], :runs::integer[], :file_names::text[],
             :outcomes::text[], :topic_offsets::bigint[], :durations::double precision[])
      AS new (logWeek, batchId, stage, run, fileName, outcome, topicOffset, durationMs)

@@ -13,7 +13,10 @@ from support.programs import Program
 from support.tables import Tables
 from support.topics import Topics
 
-TAGGED = ["", "/stages", "/files", "/files/audio00000.wav", "/errors", "/events", "/dead-letters", "/export"]
+TAGGED = [
+    "", "/stages", "/files", "/files/audio00000.wav", "/errors", "/events", "/dead-letters", "/export", "/durations",
+    "/outcomes", "/timeline",
+]  # fmt: skip
 
 
 async def ask(client: aiohttp.ClientSession, path: str, tag: str | None = None) -> tuple[int, str, bytes]:

@@ -213,7 +213,7 @@ def test_the_last_outcome_of_a_poll_is_written_once_with_the_offset_that_decided
     )
     values = [error, error, success, success]
     part = project(memory(), decode_records(BATCH_ID, [RawRecord(n, 0, None, value) for n, value in enumerate(values)]))
-    assert part.new_outcome_rows == f"2023-11-13\t{BATCH_ID}\ts\t1\ta\tsuccess\t2\t1.0\n"
+    assert part.new_outcome_rows == f"2023-11-13\t{BATCH_ID}\ts\t1\ta\tsuccess\t2\t1.0\tt\n"
     assert part.changed_outcomes == []
 
 

@@ -3,6 +3,7 @@
 
 import { batchStatus, statusAt } from "../client/headway.js";
 import { batchPercent, count, statusText, timeOfDay } from "../format.js";
+import { observe } from "../pace.js";
 import { state } from "../store.js";
 import { element, setAttribute, setText } from "./elements.js";
 
@@ -32,6 +33,7 @@ export class BatchPage {
 
   /** Show the state as it is at `now`. @param {number} now */
   update(now) {
+    observe(now);
     const { batch, info } = state;
     const stages = [...batch.runs.keys()].map((name) => /** @type {const} */ ([name, batch.stages[name]]));
     const stalled = stages.some(([, stage]) => statusAt(stage, now, state.limits.stalledMs) === "stalled");

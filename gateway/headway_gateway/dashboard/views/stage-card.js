@@ -2,6 +2,7 @@
 /** A stage's card: state in, one element out, kept and changed in place. */
 
 import { silentWorkers, statusAt } from "../client/headway.js";
+import { paceText } from "../estimate-text.js";
 import { count, filesText, icon, percentText, share, silentText, stageTitle, statusText, timeOfDay } from "../format.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { showPayload } from "./payload.js";
@@ -24,6 +25,7 @@ export class StageCard {
     );
     this.percent = element("span", { class: "percent" });
     this.files = element("p", { class: "files" });
+    this.pace = element("p", { class: "pace" });
     this.total = element("span");
     this.errors = element("span");
     this.counts = element("p", { class: "counts" }, this.total, this.errors);
@@ -37,6 +39,7 @@ export class StageCard {
       element("div", { class: "card-head" }, element("h2", {}, `${icon(name)} ${stageTitle(name)} `, this.run), this.status),
       element("div", { class: "bar" }, this.track, this.percent),
       this.files,
+      this.pace,
       this.counts,
       this.silent,
       this.heading,
@@ -44,8 +47,14 @@ export class StageCard {
     );
   }
 
-  /** @param {StageState} stage @param {RecentEvent[]} recent @param {number} now @param {import("../store.js").Limits} limits */
-  update(stage, recent, now, limits) {
+  /**
+   * @param {StageState} stage
+   * @param {RecentEvent[]} recent newest first
+   * @param {import("../estimate.js").Estimate} estimate
+   * @param {number} now
+   * @param {import("../store.js").Limits} limits
+   */
+  update(stage, recent, estimate, now, limits) {
     const status = statusAt(stage, now, limits.stalledMs);
     setAttribute(this.root, "data-status", status);
     setAttribute(this.status, "data-status", status);
@@ -56,6 +65,7 @@ export class StageCard {
     setAttribute(this.fillErrors, "data-any", String(stage.errors > 0));
     setText(this.percent, percentText(stage));
     setText(this.files, filesText(stage));
+    setText(this.pace, paceText(stage, estimate));
     setAttribute(this.track, "aria-valuetext", filesText(stage));
     setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || null); // unknown is not 0
     const total = stage.total === null ? "unknown" : count(stage.total);
