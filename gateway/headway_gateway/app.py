@@ -20,7 +20,19 @@ from headway_gateway.limits import StreamLimits
 from headway_gateway.live import LiveBatches
 from headway_gateway.metrics import Metrics
 from headway_gateway.progress import ProgressHub
-from headway_gateway.routes import batches, dashboard, exports, files, health, log, metrics, reference, session, stream
+from headway_gateway.routes import (
+    batches,
+    dashboard,
+    exports,
+    files,
+    health,
+    log,
+    metrics,
+    reference,
+    session,
+    stream,
+    workers,
+)
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
 from headway_gateway.streams import Streams
@@ -52,6 +64,8 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/api/batches/{batch_id}/files", files.files)
     app.router.add_get("/api/batches/{batch_id}/files/{file_name:(?s:.+)}", files.file)
     app.router.add_get("/api/batches/{batch_id}/errors", files.errors)
+    app.router.add_get("/api/batches/{batch_id}/errors/files", files.error_files)
+    app.router.add_get("/api/batches/{batch_id}/workers", workers.workers)
     app.router.add_get("/api/batches/{batch_id}/export", exports.export)
     app.router.add_get("/api/openapi.json", reference.document)
     app.router.add_get("/api/docs", reference.page)

@@ -19,11 +19,14 @@ from headway_events import Event
 from headway_gateway import openapi_operations as operations
 from headway_gateway import responses
 from headway_gateway.counts import StageCounts
+from headway_gateway.openapi_files import OF_FILES
 
 JSON = dict[str, Any]
 
 PATH: Final = Path(__file__).with_name("openapi.json")
 REF: Final = "#/components/schemas/{name}"
+
+ALL: Final = [*operations.ALL, *OF_FILES]
 
 PROBLEMS: Final = {
     "400": "A parameter is malformed; `parameter` names it.",
@@ -83,12 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def document() -> JSON:
     """The document."""
-    kinds = [operation.answer for operation in operations.ALL if operation.answer is not None]
-    queries = [operation.query for operation in operations.ALL if operation.query is not None]
+    kinds = [operation.answer for operation in ALL if operation.answer is not None]
+    queries = [operation.query for operation in ALL if operation.query is not None]
     others = [StageCounts, responses.Problem, responses.ExportedEvent, responses.ExportedFile]
     (event, *_), schemas = msgspec.json.schema_components([Event, *kinds, *queries, *others], ref_template=REF)
     paths: dict[str, JSON] = {}
-    for operation in operations.ALL:
+    for operation in ALL:
         parameters = [] if operation.query is None else _parameters(schemas[operation.query.__name__])
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, parameters)
     for query in queries:
