@@ -97,6 +97,9 @@ class ErrorsQuery(_Query):
     mended: Annotated[
         bool, Meta(description="The errors of files that have succeeded since, instead of those that stand.")
     ] = False
+    latest: Annotated[
+        int, Meta(ge=1, le=2**31 - 1, description="Only so many files, those that failed last; by default all.")
+    ] | (UnsetType) = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_ERRORS, description="The most groups.")] = 100
 
 

@@ -144,14 +144,20 @@ WHERE stageRun.batchId = :batch_id AND (:stage::text IS NULL OR stageRun.stage =
 ORDER BY -coalesce(file.durationMs, -1), file.fileName, file.stage LIMIT :most;
 
 -- name: file_page_by_time
--- The same, those decided last first: the log is walked down from `before`, for as long as the page is not full.
-SELECT stage, run, fileName, file.outcome, file.durationMs, topicOffset, log.timestamp
+-- The same, those decided last first: the log is walked down from `before`, for as long as the page is not full. How the
+-- file stands is looked up for each event by itself, as a join would read all files of the batch first.
+SELECT stage, run, fileName, CASE eventType WHEN 'file_error' THEN 'error' ELSE 'success' END AS outcome, durationMs,
+       topicOffset, timestamp
 FROM eventLog AS log
-JOIN fileOutcomeView AS file USING (batchId, stage, run, fileName, topicOffset)
-JOIN stageRun USING (batchId, stage, run)
 WHERE batchId = :batch_id AND topicOffset < :before AND (:stage::text IS NULL OR stage = :stage)
-  AND CASE WHEN :run::integer IS NULL THEN isCurrent ELSE run = :run END
-  AND (:outcome::text IS NULL OR file.outcome = :outcome) AND (:pattern::text IS NULL OR fileName ILIKE :pattern)
+  AND CASE :outcome::text WHEN 'error' THEN eventType = 'file_error' WHEN 'success' THEN eventType = 'file_complete'
+      ELSE fileName IS NOT NULL END
+  AND (:pattern::text IS NULL OR fileName ILIKE :pattern)
+  AND run = coalesce(:run::integer, (
+      SELECT run FROM stageRun WHERE stageRun.batchId = :batch_id AND stageRun.stage = log.stage AND isCurrent))
+  AND topicOffset = (
+      SELECT topicOffset FROM fileOutcomeView AS file
+      WHERE file.batchId = :batch_id AND file.stage = log.stage AND file.run = log.run AND file.fileName = log.fileName)
 ORDER BY topicOffset DESC LIMIT :most;
 
 -- name: outcomes_of_file
@@ -180,7 +186,7 @@ ORDER BY topicOffset;
 -- response of the last event that said so says: those that differ in their file's name or in numbers alone are one
 -- group. Grouped without sorting, as there can be a million of them: first with each digit as 0, which is cheap, then
 -- those few texts with each number as #; a text with a hexadecimal number takes the slow way at once. What is shown of a
--- group is looked up for the largest groups alone.
+-- group is looked up for the largest groups alone. `latest` null means all.
 WITH failed AS (
     SELECT topicOffset
     FROM stageRun JOIN fileOutcomeView AS file USING (batchId, stage, run)
@@ -198,7 +204,9 @@ WITH failed AS (
     SELECT stage, topicOffset, response ->> 'type' AS type,
            replace(left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000),
                    fileName, '{file}') AS message
-    FROM failed JOIN eventLog USING (topicOffset) WHERE batchId = :batch_id
+    FROM (SELECT topicOffset FROM failed ORDER BY topicOffset DESC LIMIT :latest) AS latest
+    JOIN eventLog USING (topicOffset)
+    WHERE batchId = :batch_id AND eventType = 'file_error'
 ), alike AS (
     SELECT type, stage, count(*) AS count, min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset,
            array_agg(topicOffset) AS offsets,

@@ -151,12 +151,13 @@ class Reading:
     ) -> Page:
         """A page of files, of each stage's current run unless `run` says another."""
         place = after or FilePlace(float("inf"), "", "")
-        by_name = {"after_name": place.file_name, "after_stage": place.stage}
-        page, given = {
+        by_name: dict[str, Any] = {"after_name": place.file_name, "after_stage": place.stage}
+        pages: dict[str, tuple[Any, dict[str, Any]]] = {
             "name": (queries.file_page_by_name, by_name),
             "duration": (queries.file_page_by_duration, {**by_name, "after_duration": place.duration_ms}),
             "time": (queries.file_page_by_time, {"before": place.offset}),
-        }[sort]
+        }
+        page, given = pages[sort]
         found = await rows(
             page(
                 self._connection,
@@ -189,11 +190,19 @@ class Reading:
         )
         return _page(found, limit, "value")
 
-    async def error_groups(self, batch_id: int, *, stage: str | None, mended: bool, most: int) -> list[asyncpg.Record]:
-        """The failed files of the current runs, or those that have succeeded since, by what their errors say."""
+    async def error_groups(
+        self, batch_id: int, *, stage: str | None, mended: bool, latest: int | None, most: int
+    ) -> list[asyncpg.Record]:
+        """The latest failed files of the current runs (None: all), or those that succeeded since, by their errors."""
         return await rows(
             queries.error_groups(
-                self._connection, batch_id=batch_id, stage=stage, mended=mended, most=most, examples=EXAMPLES
+                self._connection,
+                batch_id=batch_id,
+                stage=stage,
+                mended=mended,
+                latest=latest,
+                most=most,
+                examples=EXAMPLES,
             )
         )
 

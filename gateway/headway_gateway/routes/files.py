@@ -1,4 +1,4 @@
-"""`GET /api/batches/{id}/files`, `/files/{name}`, `/errors`, `/errors/files`: how files stand, what was said of them."""
+"""`GET /api/batches/{id}/files`, `/files/{name}`, `/errors`, `/errors/files`: how files stand, what was said."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ async def errors(request: web.Request) -> web.Response:
     query = parameters.read(request.query, ErrorsQuery)
 
     async def make(reading: Reading) -> ErrorGroups:
-        rows = await reading.error_groups(batch_id, stage=given(query.stage), mended=query.mended, most=query.limit)
+        rows = await reading.error_groups(
+            batch_id, stage=given(query.stage), mended=query.mended, latest=given(query.latest), most=query.limit
+        )
         return ErrorGroups(
             files=rows[0]["failed"] if rows else 0,
             groups=rows[0]["groups"] if rows else 0,

@@ -9,6 +9,7 @@ import { batchAddress, copyButton, fileLink, link, offsetLink, showKeyed, showTr
 import { element, setAttribute, setText } from "./elements.js";
 
 const FILES = 50; // of a page within a group
+const LATEST = 20_000; // failed files that are grouped: half a second for the database, however many there are
 
 /** @type {import("./panels.js").Panel} */
 export const errors = { name: "errors", title: "Errors", open: (root) => new Errors(root) };
@@ -41,7 +42,7 @@ class Errors {
     setText(this.now, `Errors now: ${count(standing)}`);
     setAttribute(this.now, "aria-current", mended ? null : "page");
     setAttribute(this.mended, "aria-current", mended ? "page" : null);
-    this.polled.want(batchAddress("/errors", { mended: mended ? "true" : null }), now);
+    this.polled.want(batchAddress("/errors", { mended: mended ? "true" : null, latest: String(LATEST) }), now);
     this.draw();
     const open = parameter("group");
     for (const [key, view] of this.views) view.update(key === open);
@@ -73,6 +74,7 @@ function summary(found, mended) {
   const files = found.files === 1 ? "1 file" : `${count(found.files)} files`;
   const groups = found.groups === 1 ? "1 group" : `${count(found.groups)} groups`;
   const shown = found.groups > found.errors.length ? `; the ${count(found.errors.length)} largest are shown` : "";
+  if (found.files === LATEST) return `The latest ${files} that ${mended ? "failed and succeeded since" : "stand as failed"}, in ${groups}${shown}.`;
   return `${files} ${mended ? "failed and succeeded since" : found.files === 1 ? "stands as failed" : "stand as failed"}, in ${groups}${shown}.`;
 }
 
