@@ -154,6 +154,8 @@ def read(query: MultiMapping[str], kind: type[Query]) -> Query:
     for field in msgspec.structs.fields(kind):
         name = field.encode_name
         if name not in query:
+            if field.required:
+                raise InvalidParameter(name, "", "a value")
             continue
         texts = query.getall(name)
         for value in texts:

@@ -9,6 +9,7 @@ import { element, setText } from "./elements.js";
 const COPIED_MS = 1500;
 /** What chooses a view within a part: a link to another view takes all of them away but its own. */
 const VIEW = { file: null, q: null, stage: null, outcome: null, sort: null, after: null, offset: null, mended: null, group: null };
+const NUMBERS = new Set(["Duration", "Done", "Failed", "Files/min"]);
 
 /** A link to a view of this page. @param {Record<string, string | null>} changes @param {(Node | string)[]} children */
 export function viewLink(changes, ...children) {
@@ -46,10 +47,13 @@ export function copyButton(label, text) {
 /** A table with its head; what goes into the body is the caller's. @param {string} caption @param {string[]} columns */
 export function table(caption, columns) {
   const body = element("tbody");
-  const head = element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name))));
+  const head = element("thead", {}, element("tr", {}, ...columns.map(heading)));
   const made = element("table", {}, element("caption", { class: "unseen" }, caption), head, body);
   return { body, root: element("div", { class: "table-wrap" }, made) };
 }
+
+/** The head of a column; numbers stand on the right, and so does what is above them. @param {string} name */
+export const heading = (name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name);
 
 /**
  * Show items as elements, each the same as long as its key is there, so that it keeps the focus and what is open in it.

@@ -1,10 +1,10 @@
 // @ts-check
 /** The workers of a batch: what each is on, its GPUs and what it has done of late; by host. */
 
-import { count, duration, memory, when } from "../format.js";
+import { count, memory, when } from "../format.js";
 import { Polled } from "../polled.js";
 import { rate } from "../rates.js";
-import { batchAddress, fileLink, showTrouble } from "./controls.js";
+import { batchAddress, fileLink, heading, showTrouble } from "./controls.js";
 import { element, setText } from "./elements.js";
 
 
@@ -18,7 +18,6 @@ class Workers {
   constructor(root) {
     this.polled = new Polled(() => this.draw());
     this.version = -1;
-    this.now = Date.now();
     this.summary = element("p", { class: "subline" });
     this.trouble = element("p", { class: "notice", role: "status" });
     this.bodies = element("table", {});
@@ -29,7 +28,6 @@ class Workers {
 
   /** @param {number} now */
   update(now) {
-    this.now = now;
     this.polled.want(batchAddress("/workers"), now);
     this.draw();
   }
@@ -49,7 +47,7 @@ class Workers {
       const host = worker.host ?? "";
       hosts.set(host, [...hosts.get(host) ?? [], worker]);
     }
-    const head = element("thead", {}, element("tr", {}, ...COLUMNS.map((name) => element("th", { scope: "col" }, name))));
+    const head = element("thead", {}, element("tr", {}, ...COLUMNS.map(heading)));
     const byHost = [...hosts].sort(([one], [other]) => one.localeCompare(other)).map(([host, some]) => this.host(host, some, found));
     this.bodies.replaceChildren(element("caption", { class: "unseen" }, "Workers by host"), head, ...byHost);
   }
@@ -64,7 +62,7 @@ class Workers {
 
   /** @param {any} worker @param {any} found */
   row(worker, found) {
-    const heard = worker.lastHeardAt === null ? "never" : `${duration(Math.max(0, this.now - Date.parse(worker.lastHeardAt)))} ago`;
+    const heard = when(worker.lastHeardAt);
     const gpus = /** @type {any[]} */ (worker.gpus).map((one) => one.gpu);
     return element(
       "tr", { "data-silent": String(worker.silent) },
@@ -75,7 +73,7 @@ class Workers {
       onCell(worker),
       element("td", { class: "number" }, count(worker.done)), element("td", { class: "number" }, count(worker.failed)),
       element("td", { class: "number" }, rate(worker.done + worker.failed, found.since, found.until)),
-      element("td", {}, ...worker.silent ? [element("span", { class: "pill", "data-status": "stalled" }, `Silent, ${heard}`)] : [heard]),
+      element("td", {}, ...worker.silent ? [element("span", { class: "pill", "data-status": "stalled" }, `Silent since ${heard}`)] : [heard]),
     );
   }
 }
