@@ -21,7 +21,7 @@ def report(event_logger: EventLogger, batch_id: int) -> None:
     event_logger.file_complete(batch_id, "denoise", "a.wav", "10.0.0.7", {"exact": EXACT}, duration_ms=61_000)
     for name in ("b.wav", "c.wav", "d/é.wav"):
         error = {"status": "error", "type": "OSError", "message": f"cannot read {name}", "traceback": "line 1\nline 2"}
-        event_logger.file_error(batch_id, "denoise", name, "10.0.0.7", error, duration_ms=340)
+        event_logger.file_complete(batch_id, "denoise", name, "10.0.0.7", error, duration_ms=340)
     event_logger.file_complete(batch_id, "denoise", "b.wav", "10.0.0.7", {"status": "success"}, duration_ms=12_345)
     event_logger.worker_heartbeat(batch_id, "denoise", "gpu-3:47", ["e.wav"], host="gpu-3", gpus=[gpu])
     assert event_logger.flush(30) == 0
@@ -43,9 +43,8 @@ async def test_people_go_from_errors_to_files_attempts_events_and_workers_by_lin
     await expect(opened).to_have_count(3, timeout=WAIT_MS)
     await page.reload()  # the address has it all
     await expect(opened).to_have_count(3, timeout=WAIT_MS)
-    event_logger.file_error(
-        batch_id, "denoise", "f.wav", "10.0.0.7", {"message": "cannot read f.wav", "type": "OSError"}
-    )
+    error = {"status": "error", "type": "OSError", "message": "cannot read f.wav"}
+    event_logger.file_complete(batch_id, "denoise", "f.wav", "10.0.0.7", error)
     assert event_logger.flush(30) == 0
     await expect(page.get_by_role("button", name="3 OSError cannot read {file}")).to_be_visible(timeout=WAIT_MS)
     await page.get_by_role("link", name="Mended by a retry").click()
@@ -66,7 +65,6 @@ async def test_people_go_from_errors_to_files_attempts_events_and_workers_by_lin
     await expect(page.locator('tr[aria-current="true"]')).to_contain_text("offset 4")
 
     await page.get_by_role("link", name="Files", exact=True).click()
-    await page.get_by_role("link", name="All files").click()
     await page.get_by_label("Order").select_option("Slowest first")
     names = page.get_by_role("table", name="Files").locator("td.name")
     await expect(names).to_have_text(["a.wav", "b.wav", "c.wav", "d/é.wav", "f.wav"], timeout=WAIT_MS)
@@ -75,7 +73,9 @@ async def test_people_go_from_errors_to_files_attempts_events_and_workers_by_lin
     await page.get_by_label("Search files by name").fill("É.W")
     await expect(names).to_have_text(["d/é.wav"], timeout=WAIT_MS)
     assert all(part in page.url for part in ("panel=files", "sort=duration", "outcome=error", "q=%C3%89.W"))
-    await page.goto(f"{gateway.url}/?batchId={batch_id}&panel=files&file=a.wav")
+    await page.get_by_label("Search files by name").fill("")
+    await page.get_by_label("Outcome").select_option("Any outcome")
+    await page.get_by_role("link", name="a.wav").click()
     await expect(page.locator(".attempts pre")).to_contain_text(f'"exact": {EXACT}', timeout=WAIT_MS)
 
     await page.get_by_role("link", name="Workers", exact=True).click()

@@ -3,7 +3,7 @@
 
 import { checkSession } from "./session.js";
 
-const AGAIN_MS = 5000; // between two looks at what changes
+const AGAIN_MS = 3000; // between two looks at what changes
 const RETRY_MS = 2000; // after no answer
 const REST = 10; // times as long as the last answer took: what is dear to make is asked for more rarely
 

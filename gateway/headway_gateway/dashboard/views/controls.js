@@ -79,6 +79,15 @@ export function showKeyed(parent, shown, items, key, make) {
   });
 }
 
+/** Put others in place of what an element holds; a link that had the focus has it after. @param {HTMLElement} parent @param {Node[]} children */
+export function replaceKeepingFocus(parent, children) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement?.getAttribute("href") ?? null : null;
+  parent.replaceChildren(...children);
+  if (focused === null) return;
+  const links = /** @type {HTMLElement[]} */ ([...parent.querySelectorAll("a")]);
+  links.find((one) => one.getAttribute("href") === focused)?.focus({ preventScroll: true });
+}
+
 /**
  * Say in words why there is nothing to see, or that what is seen is old; nothing when all is well.
  *

@@ -9,6 +9,7 @@ import { batchAddress, copyButton, fileLink, link, offsetLink, showKeyed, showTr
 import { element, setAttribute, setText } from "./elements.js";
 
 const FILES = 50; // of a page within a group
+const RETRY_MS = 2000; // after the files of a group could not be had
 const LATEST = 20_000; // failed files that are grouped: half a second for the database, however many there are
 
 /** @type {import("./panels.js").Panel} */
@@ -45,7 +46,7 @@ class Errors {
     this.polled.want(batchAddress("/errors", { mended: mended ? "true" : null, latest: String(LATEST) }), now);
     this.draw();
     const open = parameter("group");
-    for (const [key, view] of this.views) view.update(key === open);
+    for (const [key, view] of this.views) view.update(key === open, now);
   }
 
   draw() {
@@ -97,7 +98,7 @@ class Group {
     this.more.addEventListener("click", () => this.load());
     /** @type {string | null} */
     this.next = null;
-    this.loaded = false;
+    this.due = 0; // when the first files are to be asked for
     this.opened = element(
       "div", { class: "opened", hidden: "" }, element("h3", {}, "An example"), this.example,
       element("div", { class: "choices" }, copyButton("Copy message", () => this.example.textContent ?? ""),
@@ -121,21 +122,21 @@ class Group {
     setText(this.example, group.example);
   }
 
-  /** @param {boolean} open */
-  update(open) {
+  /** @param {boolean} open @param {number} now */
+  update(open, now) {
     setAttribute(this.toggle, "aria-expanded", String(open));
     this.opened.hidden = !open;
-    if (open && !this.loaded) this.load();
+    if (open && now >= this.due) this.load();
   }
 
   async load() {
-    this.loaded = true;
+    this.due = Infinity;
     const { type, message, firstOffset, lastOffset, files } = this.group;
     if (this.mended) return this.append(files, null);
     const bounds = { after: String(firstOffset - 1), before: String(lastOffset + 1), limit: String(FILES) };
     const response = await fetch(this.next ?? batchAddress("/errors/files", { type, message, ...bounds })).catch(() => null);
     if (!response?.ok) {
-      this.loaded = this.next !== null; // asked for again with the next look
+      if (this.next === null) this.due = Date.now() + RETRY_MS; // else the button is still there
       return undefined;
     }
     const page = await response.json();

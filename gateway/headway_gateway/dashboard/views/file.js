@@ -4,7 +4,7 @@
 import { exactJson } from "../client/headway.js";
 import { count, took, when } from "../format.js";
 import { Polled } from "../polled.js";
-import { batchAddress, copyButton, offsetLink, showKeyed, showTrouble, table, viewLink } from "./controls.js";
+import { batchAddress, copyButton, offsetLink, replaceKeepingFocus, showKeyed, showTrouble, table, viewLink } from "./controls.js";
 import { element, setText } from "./elements.js";
 
 export class FilePage {
@@ -40,7 +40,7 @@ export class FilePage {
     showTrouble(this.trouble, this.polled, "The attempts");
     if (version === this.version) return;
     this.version = version;
-    this.outcomes.body.replaceChildren(...(found?.outcomes ?? []).map(outcomeRow));
+    replaceKeepingFocus(this.outcomes.body, (found?.outcomes ?? []).map(outcomeRow));
     this.outcomes.root.hidden = !found?.outcomes.length;
     /** @type {any[]} the same with exact numbers */
     const exact = found === null ? [] : exactJson(text).attempts;

@@ -5,7 +5,7 @@ import { go, parameter } from "../address.js";
 import { took, when } from "../format.js";
 import { Polled } from "../polled.js";
 import { state } from "../store.js";
-import { batchAddress, fileLink, link, offsetLink, showKeyed, showTrouble, table } from "./controls.js";
+import { batchAddress, fileLink, link, offsetLink, replaceKeepingFocus, showKeyed, showTrouble, table } from "./controls.js";
 import { element, setText } from "./elements.js";
 import { FilePage } from "./file.js";
 
@@ -99,10 +99,10 @@ class FileList {
     setText(this.empty, found !== null && found.files.length === 0 && trouble === null ? this.nothing() : "");
     this.table.root.hidden = !found?.files.length;
     const next = found?.next ? new URLSearchParams(found.next.split("?")[1]).get("after") : null;
-    this.pages.replaceChildren(
+    replaceKeepingFocus(this.pages, [
       ...parameter("after") === null ? [] : [link({ after: null }, "First page")],
       ...next === null ? [] : [link({ after: next }, "Next page")],
-    );
+    ]);
   }
 
   nothing() {

@@ -5,7 +5,7 @@ import { parameter } from "../address.js";
 import { exactJson } from "../client/headway.js";
 import { when } from "../format.js";
 import { Polled } from "../polled.js";
-import { batchAddress, copyButton, fileLink, offsetLink, showTrouble, table, viewLink } from "./controls.js";
+import { batchAddress, copyButton, fileLink, offsetLink, replaceKeepingFocus, showTrouble, table, viewLink } from "./controls.js";
 import { element, setText } from "./elements.js";
 
 const LATEST = 50;
@@ -49,7 +49,7 @@ class EventLog {
     setText(this.heading, offset === null ? "The latest events" : `Event at offset ${offset}`);
     this.chosen.hidden = offset === null || found === null;
     setText(this.payload, event?.text ?? "No event of the log has this offset.");
-    this.table.body.replaceChildren(...events.map((one) => row(one, one.offset === offset)));
+    replaceKeepingFocus(this.table.body, events.map((one) => row(one, one.offset === offset)));
     this.table.root.hidden = events.length === 0;
     this.pages.replaceChildren(...places(offset, events));
   }

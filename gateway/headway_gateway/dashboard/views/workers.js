@@ -4,7 +4,7 @@
 import { count, memory, when } from "../format.js";
 import { Polled } from "../polled.js";
 import { rate } from "../rates.js";
-import { batchAddress, fileLink, heading, showTrouble } from "./controls.js";
+import { batchAddress, fileLink, heading, replaceKeepingFocus, showTrouble } from "./controls.js";
 import { element, setText } from "./elements.js";
 
 
@@ -49,7 +49,7 @@ class Workers {
     }
     const head = element("thead", {}, element("tr", {}, ...COLUMNS.map(heading)));
     const byHost = [...hosts].sort(([one], [other]) => one.localeCompare(other)).map(([host, some]) => this.host(host, some, found));
-    this.bodies.replaceChildren(element("caption", { class: "unseen" }, "Workers by host"), head, ...byHost);
+    replaceKeepingFocus(this.bodies, [element("caption", { class: "unseen" }, "Workers by host"), head, ...byHost]);
   }
 
   /** @param {string} host @param {any[]} some @param {any} found */
