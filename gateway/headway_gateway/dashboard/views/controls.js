@@ -4,7 +4,7 @@
 import { addressWith, go } from "../address.js";
 import { moment } from "../format.js";
 import { state } from "../store.js";
-import { element, setText } from "./elements.js";
+import { element, setAttribute, setText } from "./elements.js";
 
 const COPIED_MS = 1500;
 /** What chooses a view within a part: a link to another view takes all of them away but its own. */
@@ -89,7 +89,7 @@ export function replaceKeepingFocus(parent, children) {
 }
 
 /**
- * Say in words why there is nothing to see, or that what is seen is old; nothing when all is well.
+ * Say in words why there is nothing to see (yet), or that what is seen is old; nothing when all is well.
  *
  * @param {HTMLElement} line
  * @param {import("../polled.js").Polled} polled
@@ -104,6 +104,7 @@ export function showTrouble(line, polled, what) {
     away: `${what} cannot be had at the moment, as the database does not answer; trying again.${polled.document ? " What is shown is from before." : ""}`,
   };
   setText(line, polled.trouble ? texts[polled.trouble] : polled.document ? "" : "Loading …");
+  setAttribute(line, "class", polled.trouble ? "notice" : "subline");
   line.hidden = !line.textContent;
 }
 
