@@ -63,7 +63,11 @@ async def test_people_go_from_errors_to_files_attempts_events_and_workers_by_lin
     await expect(page.get_by_label("The event", exact=True)).to_contain_text('"fileName": "d/é.wav"', timeout=WAIT_MS)
     await expect(page.get_by_role("table", name="Events").get_by_role("row")).to_have_count(9)
     await expect(page.locator('tr[aria-current="true"]')).to_contain_text("offset 4")
+    await check_files_and_workers(page)
 
+
+async def check_files_and_workers(page: Page) -> None:
+    """From the page's links to the files, ordered, filtered and searched, to one of them, and to the workers."""
     await page.get_by_role("link", name="Files", exact=True).click()
     await page.get_by_label("Order").select_option("Slowest first")
     names = page.get_by_role("table", name="Files").locator("td.name")

@@ -105,7 +105,11 @@ async def test_files_by_time_errors_now_and_mended_and_workers_are_told_apart(
     without = await get(client, URL(f"{path}/errors/files").with_query({"message": ends["message"]}))
     assert without["files"] == []  # errors without a type
     assert (await get(client, f"{path}/errors/files", 400))["parameter"] == "message"
+    await check_workers(client, path)
 
+
+async def check_workers(client: aiohttp.ClientSession, path: str) -> None:
+    """Those that the latest events name: what they have done, and what they are on."""
     found_workers = await get(client, f"{path}/workers")
     assert (found_workers["events"], found_workers["whole"]) == (11, True)
     assert (found_workers["since"], found_workers["until"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:00:10Z")

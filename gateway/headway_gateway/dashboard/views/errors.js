@@ -40,7 +40,7 @@ class Errors {
   update(now) {
     const mended = parameter("mended") === "true";
     const standing = Object.values(state.stages).reduce((sum, stage) => sum + stage.errors, 0);
-    setText(this.now, `Errors now: ${count(standing)}`);
+    setText(this.now, state.batch.runs.size ? `Errors now: ${count(standing)}` : "Errors now");
     setAttribute(this.now, "aria-current", mended ? null : "page");
     setAttribute(this.mended, "aria-current", mended ? "page" : null);
     this.polled.want(batchAddress("/errors", { mended: mended ? "true" : null, latest: String(LATEST) }), now);
