@@ -32,6 +32,7 @@ from headway_gateway.routes import (
     reference,
     session,
     stream,
+    workers,
 )
 from headway_gateway.settings import Settings
 from headway_gateway.store import Store
@@ -67,6 +68,8 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/api/batches/{batch_id}/durations", charts.durations)
     app.router.add_get("/api/batches/{batch_id}/outcomes", charts.outcomes)
     app.router.add_get("/api/batches/{batch_id}/timeline", charts.over_time)
+    app.router.add_get("/api/batches/{batch_id}/errors/files", files.error_files)
+    app.router.add_get("/api/batches/{batch_id}/workers", workers.workers)
     app.router.add_get("/api/batches/{batch_id}/export", exports.export)
     app.router.add_get("/api/openapi.json", reference.document)
     app.router.add_get("/api/docs", reference.page)

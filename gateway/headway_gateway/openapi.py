@@ -20,12 +20,13 @@ from headway_gateway import openapi_operations as operations
 from headway_gateway import responses
 from headway_gateway.counts import StageCounts
 from headway_gateway.openapi_charts import CHARTS
+from headway_gateway.openapi_files import OF_FILES
 
 JSON = dict[str, Any]
 
 PATH: Final = Path(__file__).with_name("openapi.json")
 REF: Final = "#/components/schemas/{name}"
-ALL: Final = [*operations.ALL, *CHARTS]
+ALL: Final = [*operations.ALL, *OF_FILES, *CHARTS]
 
 PROBLEMS: Final = {
     "400": "A parameter is malformed; `parameter` names it.",

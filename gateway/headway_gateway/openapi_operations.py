@@ -256,28 +256,6 @@ ALL: Final = [
     ),
     of_batch("/stages", "listStages", "Every run of every stage.", answer=responses.StageRuns, of_log=False),
     of_batch(
-        "/files", "listFiles", "How files stand: filtered, searched and sorted.",
-        description=(
-            "By name every page is quick. Sorted by duration every file of the runs is looked at, and so it is with a "
-            "search or an outcome that few files match."
-        ),
-        query=parameters.FilesQuery, answer=responses.FilePage,
-    ),
-    of_batch(
-        "/files/{fileName}", "getFile", "A file: how it stands in each run, and every report of it.",
-        description="The whole log of the batch is searched for the reports.",
-        query=parameters.FileQuery, answer=responses.FileDetails,
-    ),
-    of_batch(
-        "/errors", "listErrors", "Failed files of the current runs, grouped by what their errors say.",
-        description=(
-            "Two errors are alike when type and message are the same, once the file's own name and all numbers are "
-            "left out. The message is `message` of the response, else `error`, else the response itself. A file that "
-            "failed and then succeeded is in no group."
-        ),
-        query=parameters.ErrorsQuery, answer=responses.ErrorGroups,
-    ),
-    of_batch(
         "/events", "listEvents", "The event log, by offset.",
         description="A page ends early when its events exceed 8 MiB.",
         query=parameters.EventsQuery, answer=responses.EventPage,

@@ -23,6 +23,7 @@ MOST_EVENTS: Final = 1000
 MOST_FILES: Final = 1000
 MOST_ERRORS: Final = 1000
 MOST_DEAD_LETTERS: Final = 100
+MOST_WORKER_EVENTS: Final = 10_000  # decoded for one answer, some 50 ms; ten for each of a thousand workers
 LARGEST_OFFSET: Final = 2**63 - 1
 
 _MESSAGE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.(?P<field>\w+)(?:\[(?P<index>\d+)\])?`)?", re.DOTALL)
@@ -84,7 +85,8 @@ class FilesQuery(_Query):
         str, Meta(description="Only files with this text in their name, in any case.", extra_json_schema=_NO_NUL)
     ] = ""
     sort: Annotated[
-        Literal["name", "duration"], Meta(description="By name, or the slowest first; those of unknown duration last.")
+        Literal["name", "duration", "time"],
+        Meta(description="By name; or the slowest first, those of unknown duration last; or those decided last first."),
     ] = "name"
     after: Cursor | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_FILES, description="The most files of a page.")] = 100
@@ -110,7 +112,34 @@ class ErrorsQuery(_Query):
     """Of `/api/batches/{batchId}/errors`."""
 
     stage: StageFilter | UnsetType = UNSET
+    mended: Annotated[
+        bool, Meta(description="The errors of files that have succeeded since, instead of those that stand.")
+    ] = False
+    latest: Annotated[
+        int, Meta(ge=1, le=2**31 - 1, description="Only so many files, those that failed last; by default all.")
+    ] | (UnsetType) = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_ERRORS, description="The most groups.")] = 100
+
+
+class ErrorFilesQuery(_Query):
+    """Of `/api/batches/{batchId}/errors/files`."""
+
+    message: Annotated[str, Meta(description="The group's `message`.")]
+    type: Annotated[str, Meta(description="The group's `type`; absent where that is null.")] | UnsetType = UNSET
+    stage: StageFilter | UnsetType = UNSET
+    after: Annotated[int, Meta(ge=-1, le=LARGEST_OFFSET, description="Only errors after this offset.")] = -1
+    before: Annotated[int, Meta(ge=-1, le=LARGEST_OFFSET, description="Only errors before this offset.")] = (
+        LARGEST_OFFSET
+    )
+    limit: Annotated[int, Meta(ge=1, le=MOST_FILES, description="The most files of a page.")] = 100
+
+
+class WorkersQuery(_Query):
+    """Of `/api/batches/{batchId}/workers`."""
+
+    events: Annotated[
+        int, Meta(ge=1, le=MOST_WORKER_EVENTS, description="How many of the latest events to look at.")
+    ] = MOST_WORKER_EVENTS
 
 
 class DeadLettersQuery(_Query):
@@ -143,6 +172,8 @@ def read(query: MultiMapping[str], kind: type[Query]) -> Query:
     for field in msgspec.structs.fields(kind):
         name = field.encode_name
         if name not in query:
+            if field.required:
+                raise InvalidParameter(name, "", "a value")
             continue
         texts = query.getall(name)
         for value in texts:
@@ -192,6 +223,7 @@ class FilePlace(Struct, array_like=True, frozen=True):
     duration_ms: float  # -1 if unknown
     file_name: Text
     stage: Text
+    offset: Annotated[int, Meta(ge=0, le=LARGEST_OFFSET)] = LARGEST_OFFSET
 
 
 Place = TypeVar("Place", bound=BatchPlace | FilePlace)

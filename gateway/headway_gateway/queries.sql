@@ -112,13 +112,14 @@ SELECT min(topicOffset) FROM eventLog WHERE batchId = :batch_id AND timestamp >=
 
 -- name: file_page_by_name
 -- Files of each stage's current run, or of run `run`, by name: the primary key gives each stage's in order.
-SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset,
+       (SELECT timestamp FROM eventLog AS log WHERE log.batchId = :batch_id AND log.topicOffset = file.topicOffset)
 FROM stageRun
 CROSS JOIN LATERAL (
     SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView AS one
     WHERE one.batchId = :batch_id AND one.stage = stageRun.stage AND one.run = stageRun.run
       AND fileName >= :after_name AND (fileName > :after_name OR one.stage > :after_stage)
-      AND (:outcome::text IS NULL OR outcome = :outcome) AND fileName ILIKE :pattern
+      AND (:outcome::text IS NULL OR outcome = :outcome) AND (:pattern::text IS NULL OR fileName ILIKE :pattern)
     ORDER BY fileName LIMIT :most
 ) AS file
 WHERE stageRun.batchId = :batch_id AND (:stage::text IS NULL OR stageRun.stage = :stage)
@@ -127,23 +128,42 @@ ORDER BY file.fileName, file.stage LIMIT :most;
 
 -- name: file_page_by_duration
 -- The same, the slowest first. No index carries it: every file of the runs is looked at.
-SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset,
+       (SELECT timestamp FROM eventLog AS log WHERE log.batchId = :batch_id AND log.topicOffset = file.topicOffset)
 FROM stageRun
 CROSS JOIN LATERAL (
     SELECT stage, run, fileName, outcome, durationMs, topicOffset FROM fileOutcomeView AS one
     WHERE one.batchId = :batch_id AND one.stage = stageRun.stage AND one.run = stageRun.run
       AND (-coalesce(durationMs, -1), fileName, one.stage)
           > (-(:after_duration::double precision), :after_name, :after_stage)
-      AND (:outcome::text IS NULL OR outcome = :outcome) AND fileName ILIKE :pattern
+      AND (:outcome::text IS NULL OR outcome = :outcome) AND (:pattern::text IS NULL OR fileName ILIKE :pattern)
     ORDER BY -coalesce(durationMs, -1), fileName LIMIT :most
 ) AS file
 WHERE stageRun.batchId = :batch_id AND (:stage::text IS NULL OR stageRun.stage = :stage)
   AND CASE WHEN :run::integer IS NULL THEN isCurrent ELSE stageRun.run = :run END
 ORDER BY -coalesce(file.durationMs, -1), file.fileName, file.stage LIMIT :most;
 
+-- name: file_page_by_time
+-- The same, those decided last first: the log is walked down from `before`, for as long as the page is not full. How the
+-- file stands is looked up for each event by itself, as a join would read all files of the batch first.
+SELECT stage, run, fileName, CASE eventType WHEN 'file_error' THEN 'error' ELSE 'success' END AS outcome, durationMs,
+       topicOffset, timestamp
+FROM eventLog AS log
+WHERE batchId = :batch_id AND topicOffset < :before AND (:stage::text IS NULL OR stage = :stage)
+  AND CASE :outcome::text WHEN 'error' THEN eventType = 'file_error' WHEN 'success' THEN eventType = 'file_complete'
+      ELSE fileName IS NOT NULL END
+  AND (:pattern::text IS NULL OR fileName ILIKE :pattern)
+  AND run = coalesce(:run::integer, (
+      SELECT run FROM stageRun WHERE stageRun.batchId = :batch_id AND stageRun.stage = log.stage AND isCurrent))
+  AND topicOffset = (
+      SELECT topicOffset FROM fileOutcomeView AS file
+      WHERE file.batchId = :batch_id AND file.stage = log.stage AND file.run = log.run AND file.fileName = log.fileName)
+ORDER BY topicOffset DESC LIMIT :most;
+
 -- name: outcomes_of_file
 -- How a file stands in each run.
-SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset
+SELECT file.stage, file.run, file.fileName, file.outcome, file.durationMs, file.topicOffset,
+       (SELECT timestamp FROM eventLog AS log WHERE log.batchId = :batch_id AND log.topicOffset = file.topicOffset)
 FROM stageRun
 JOIN fileOutcomeView AS file USING (batchId, stage, run)
 WHERE batchId = :batch_id AND fileName = :file_name
@@ -162,37 +182,81 @@ WHERE bytesBefore < :most_bytes
 ORDER BY topicOffset;
 
 -- name: error_groups
--- The failed files of the current runs, by what the response of the event that decided says: those that differ in
--- their file's name or in numbers alone are one group. Grouped without sorting, as there can be a million of them; what
--- is shown of a group is looked up for the largest groups alone.
-WITH alike AS (
-    SELECT file.stage, topicOffset, response ->> 'type' AS type,
-           regexp_replace(
-               replace(left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000),
-                       file.fileName, '{file}'),
-               '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g') AS words
+-- The failed files of the current runs, or those that failed there and have succeeded since (`mended`), by what the
+-- response of the last event that said so says: those that differ in their file's name or in numbers alone are one
+-- group. Grouped without sorting, as there can be a million of them: first with each digit as 0, which is cheap, then
+-- those few texts with each number as #; a text with a hexadecimal number takes the slow way at once. What is shown of a
+-- group is looked up for the largest groups alone. `latest` null means all.
+WITH failed AS (
+    SELECT topicOffset
+    FROM stageRun JOIN fileOutcomeView AS file USING (batchId, stage, run)
+    WHERE NOT :mended::boolean AND batchId = :batch_id AND isCurrent AND outcome = 'error'
+      AND (:stage::text IS NULL OR stage = :stage)
+    UNION ALL
+    SELECT max(log.topicOffset)
     FROM stageRun
-    JOIN fileOutcomeView AS file USING (batchId, stage, run)
-    JOIN eventLog AS log USING (batchId, topicOffset)
-    WHERE batchId = :batch_id AND isCurrent AND outcome = 'error' AND (:stage::text IS NULL OR file.stage = :stage)
-), grouped AS (
-    SELECT type, words, count(*) AS count, min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset,
-           array_agg(topicOffset) AS offsets, array_agg(stage) AS stageOfEach
-    FROM alike GROUP BY type, words
+    JOIN eventLog AS log USING (batchId, stage, run)
+    JOIN fileOutcomeView AS file USING (batchId, stage, run, fileName)
+    WHERE :mended::boolean AND batchId = :batch_id AND isCurrent AND outcome = 'success'
+      AND eventType = 'file_error' AND log.topicOffset < file.topicOffset AND (:stage::text IS NULL OR stage = :stage)
+    GROUP BY stage, fileName
+), said AS (
+    SELECT stage, topicOffset, response ->> 'type' AS type,
+           replace(left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000),
+                   fileName, '{file}') AS message
+    FROM (SELECT topicOffset FROM failed ORDER BY topicOffset DESC LIMIT :latest) AS latest
+    JOIN eventLog USING (topicOffset)
+    WHERE batchId = :batch_id AND eventType = 'file_error'
+), alike AS (
+    SELECT type, stage, count(*) AS count, min(topicOffset) AS firstOffset, max(topicOffset) AS lastOffset,
+           array_agg(topicOffset) AS offsets,
+           CASE WHEN message LIKE '%0x%' THEN regexp_replace(message, '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g')
+                ELSE translate(message, '123456789', '000000000') END AS digits
+    FROM said GROUP BY type, stage, digits
+), worded AS MATERIALIZED (
+    SELECT *, regexp_replace(digits, '[0-9]+', '#', 'g') AS words FROM alike
 ), largest AS (
-    SELECT *, count(*) OVER () AS groups, sum(count) OVER ()::bigint AS failed
-    FROM grouped ORDER BY count DESC, firstOffset LIMIT :most
+    SELECT type, words, sum(count)::bigint AS count, min(firstOffset) AS firstOffset, max(lastOffset) AS lastOffset,
+           array_agg(DISTINCT stage ORDER BY stage) AS stages,
+           count(*) OVER () AS groups, sum(sum(count)) OVER ()::bigint AS failed
+    FROM worded GROUP BY type, words
+    ORDER BY count DESC, firstOffset LIMIT :most
+), examples AS (
+    SELECT largest.type, words, array_agg(one) AS offsets
+    FROM largest
+    JOIN worded USING (words)
+    CROSS JOIN LATERAL (SELECT one FROM unnest(worded.offsets) AS one ORDER BY one LIMIT :examples) AS first
+    WHERE largest.type IS NOT DISTINCT FROM worded.type
+    GROUP BY largest.type, words
 )
-SELECT type, words, count, firstOffset, lastOffset, groups, failed,
-       ARRAY(SELECT DISTINCT stage FROM unnest(stageOfEach) AS stage ORDER BY stage) AS stages,
-       (SELECT left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000)
-        FROM eventLog WHERE batchId = :batch_id AND topicOffset = firstOffset) AS example,
-       (SELECT jsonb_agg(jsonb_build_array(stage, run, fileName, durationMs, topicOffset) ORDER BY topicOffset)
+SELECT largest.*, first.timestamp AS firstAt, last.timestamp AS lastAt,
+       left(coalesce(first.response ->> 'message', first.response ->> 'error', first.response::text, ''), 1000)
+           AS example,
+       (SELECT jsonb_agg(jsonb_build_array(stage, run, fileName, durationMs, topicOffset, timestamp)
+                         ORDER BY topicOffset)
         FROM eventLog
         WHERE batchId = :batch_id AND topicOffset = ANY(
-            ARRAY(SELECT one FROM unnest(offsets) AS one ORDER BY one LIMIT :examples))) AS files
+            ARRAY(SELECT one FROM unnest(examples.offsets) AS one ORDER BY one LIMIT :examples))) AS files
 FROM largest
-ORDER BY count DESC, firstOffset;
+JOIN examples ON examples.words = largest.words AND examples.type IS NOT DISTINCT FROM largest.type
+JOIN eventLog AS first ON first.batchId = :batch_id AND first.topicOffset = largest.firstOffset
+JOIN eventLog AS last ON last.batchId = :batch_id AND last.topicOffset = largest.lastOffset
+ORDER BY largest.count DESC, largest.firstOffset;
+
+-- name: error_files
+-- The files of one group of errors in the current runs, in the order of the log, between two offsets.
+SELECT stage, run, fileName, file.outcome, file.durationMs, topicOffset, log.timestamp
+FROM eventLog AS log
+JOIN fileOutcomeView AS file USING (batchId, stage, run, fileName, topicOffset)
+JOIN stageRun USING (batchId, stage, run)
+WHERE batchId = :batch_id AND topicOffset > :after AND topicOffset < :before AND eventType = 'file_error'
+  AND isCurrent AND file.outcome = 'error' AND (:stage::text IS NULL OR stage = :stage)
+  AND response ->> 'type' IS NOT DISTINCT FROM :type::text
+  AND regexp_replace(
+          replace(left(coalesce(response ->> 'message', response ->> 'error', response::text, ''), 1000),
+                  fileName, '{file}'),
+          '0x[0-9A-Fa-f]+|[0-9]+', '#', 'g') = :message
+ORDER BY topicOffset LIMIT :most;
 
 -- name: dead_letter_page
 -- Dead letters of a batch, as many as fit into so many bytes but at least one.

@@ -14,7 +14,7 @@ from headway_events import StageState, Status
 
 from headway_gateway.durations import Bin
 from headway_gateway.groups import Group
-from headway_gateway.parameters import BatchPlace, FilePlace
+from headway_gateway.parameters import LARGEST_OFFSET, BatchPlace, FilePlace
 
 PAGE_BYTES: Final = 8 * 1024 * 1024  # of records in one page: what a request can make this process hold
 EXPORT_ROWS: Final = 2000
@@ -128,6 +128,18 @@ class Reading:
         )
         return _page(found, limit, "value")
 
+    async def latest_events(self, batch_id: int, *, limit: int) -> Page:
+        """The last events of a batch, downwards, and whether there are others before them."""
+        return await self.events(
+            batch_id,
+            after=-1,
+            before=LARGEST_OFFSET,
+            stage=None,
+            event_type=None,
+            downwards=True,
+            limit=limit,
+        )
+
     async def files(
         self,
         batch_id: int,
@@ -136,14 +148,19 @@ class Reading:
         run: int | None,
         outcome: str | None,
         search: str,
-        sort: Literal["name", "duration"],
+        sort: Literal["name", "duration", "time"],
         after: FilePlace | None,
         limit: int,
     ) -> Page:
         """A page of files, of each stage's current run unless `run` says another."""
-        page = queries.file_page_by_name if sort == "name" else queries.file_page_by_duration
         place = after or FilePlace(float("inf"), "", "")
-        given = {} if sort == "name" else {"after_duration": place.duration_ms}
+        by_name: dict[str, Any] = {"after_name": place.file_name, "after_stage": place.stage}
+        pages: dict[str, tuple[Any, dict[str, Any]]] = {
+            "name": (queries.file_page_by_name, by_name),
+            "duration": (queries.file_page_by_duration, {**by_name, "after_duration": place.duration_ms}),
+            "time": (queries.file_page_by_time, {"before": place.offset}),
+        }
+        page, given = pages[sort]
         found = await rows(
             page(
                 self._connection,
@@ -151,9 +168,7 @@ class Reading:
                 stage=stage,
                 run=run,
                 outcome=outcome,
-                pattern=_pattern(search),
-                after_name=place.file_name,
-                after_stage=place.stage,
+                pattern=_pattern(search) if search else None,
                 most=limit + 1,
                 **given,
             )
@@ -178,10 +193,20 @@ class Reading:
         )
         return _page(found, limit, "value")
 
-    async def error_groups(self, batch_id: int, *, stage: str | None, most: int) -> list[asyncpg.Record]:
-        """The failed files of the current runs, by what their errors say."""
+    async def error_groups(
+        self, batch_id: int, *, stage: str | None, mended: bool, latest: int | None, most: int
+    ) -> list[asyncpg.Record]:
+        """The latest failed files of the current runs (None: all), or those that succeeded since, by their errors."""
         return await rows(
-            queries.error_groups(self._connection, batch_id=batch_id, stage=stage, most=most, examples=EXAMPLES)
+            queries.error_groups(
+                self._connection,
+                batch_id=batch_id,
+                stage=stage,
+                mended=mended,
+                latest=latest,
+                most=most,
+                examples=EXAMPLES,
+            )
         )
 
     async def chart_runs(self, batch_id: int, *, stage: str | None, run: int | None) -> list[asyncpg.Record]:
@@ -213,6 +238,24 @@ class Reading:
                 self._connection, batch_id=batch_id, next_offset=next_offset, span=span, most_bytes=SAMPLED_BYTES
             )
         )
+
+    async def error_files(
+        self, batch_id: int, *, type_: str | None, message: str, stage: str | None, after: int, before: int, limit: int
+    ) -> Page:
+        """The files of one group of errors, between two offsets, neither included."""
+        found = await rows(
+            queries.error_files(
+                self._connection,
+                batch_id=batch_id,
+                type=type_,
+                message=message,
+                stage=stage,
+                after=after,
+                before=before,
+                most=limit + 1,
+            )
+        )
+        return _page(found, limit)
 
     async def dead_letters(self, batch_id: int, *, after: int, limit: int) -> Page:
         """Records of the batch's topic that are not events, after an offset."""

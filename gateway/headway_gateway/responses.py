@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from headway_events import Outcome, Status
-from headway_events.events import BatchId, StageName
+from headway_events.events import BatchId, Gpu, StageName
 from msgspec import Meta, Raw, Struct, field
 
 _EVENT: Final = {"$ref": "#/components/schemas/Event"}
@@ -136,6 +136,7 @@ class File(_Document):
     outcome: Outcome
     duration_ms: Annotated[float | None, Meta(description="Milliseconds, as the deciding event says.")]
     offset: Annotated[Offset, Meta(description="The offset of the event that decided the outcome.")]
+    timestamp: Annotated[Moment | None, Meta(description="When that event happened.")]
     self_: Annotated[str, Meta(description="The file's address.")] = field(name="self")
 
 
@@ -177,6 +178,8 @@ class ErrorGroup(_Document):
     stages: list[StageName]
     first_offset: Offset
     last_offset: Offset
+    first_at: Annotated[Moment | None, Meta(description="When the first of them happened.")]
+    last_at: Annotated[Moment | None, Meta(description="When the last of them happened.")]
     files: Annotated[list[File], Meta(description="The first ones, at most five.")]
 
 
@@ -186,6 +189,48 @@ class ErrorGroups(_Document):
     files: Annotated[int, Meta(description="Failed files in all groups, those left out of `errors` included.")]
     groups: Annotated[int, Meta(description="Groups that there are.")]
     errors: list[ErrorGroup]
+
+
+class WorkerGpu(_Document):
+    """A GPU of a worker."""
+
+    gpu: Annotated[Gpu, Meta(description="As the worker last described it.")]
+    heard_at: Moment | None
+
+
+class FileInFlight(_Document):
+    """A file that a worker is on."""
+
+    stage: StageName
+    file_name: str
+    since: Annotated[
+        Moment | None, Meta(description="The first of the heartbeats looked at that names it; null when none does.")
+    ]
+
+
+class Worker(_Document):
+    """A worker: what it is on, and what the latest events say that it has done."""
+
+    worker: Annotated[str, Meta(description="Its name; `gpuIp` where files are reported without their worker.")]
+    host: str | None
+    stages: list[StageName]
+    gpus: list[WorkerGpu]
+    done: Annotated[int, Meta(description="Reports of success among the events looked at.")]
+    failed: Annotated[int, Meta(description="Reports of errors among the events looked at.")]
+    last_heard_at: Moment | None
+    files_in_flight: Annotated[list[FileInFlight], Meta(description="At most ten.")]
+    more_in_flight: Annotated[int, Meta(ge=0, description="Files in flight beside those.")]
+    silent: Annotated[bool, Meta(description="Whether it was not heard for too long with files in flight.")]
+
+
+class Workers(_Document):
+    """The workers that the latest events name, and all that have files in flight, by name."""
+
+    workers: list[Worker]
+    events: Annotated[int, Meta(description="The latest events that were looked at.")]
+    whole: Annotated[bool, Meta(description="Whether those are all events of the batch.")]
+    since: Annotated[Moment | None, Meta(description="When the earliest of those events happened.")]
+    until: Annotated[Moment | None, Meta(description="When the latest of them happened.")]
 
 
 class DeadLetter(_Document):

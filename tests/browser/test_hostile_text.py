@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from headway import EventLogger
@@ -50,19 +51,11 @@ async def check_unharmed(page: Page, elements: set[str]) -> None:
     assert set(found["names"]) <= elements
 
 
-LIST = {"a", "header", "footer", "img", "span", "main", "nav", "noscript", "dialog", "form", "h1", "h2", "button", "pre",
-        "div", "input", "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
-BATCH = (LIST | {"nav", "section", "h3", "ol", "ul", "li", "time"}) - {
-    "table",
-    "thead",
-    "tr",
-    "th",
-    "tbody",
-    "td",
-    "input",
-}
-
+LIST = {"a", "header", "footer", "img", "span", "main", "nav", "noscript", "dialog", "form", "h1", "h2", "button",
+        "pre", "div", "input", "table", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
+BATCH = (LIST | {"section", "h3", "ol", "ul", "li", "time"}) - {"table", "thead", "tr", "th", "tbody", "td", "input"}
 CHARTS = {"canvas", "svg", "g", "line", "path", "rect", "text", "title", "table", "thead", "tr", "th", "tbody"}
+DRILL_DOWN = LIST | BATCH | {"h4", "strong", "select", "option", "caption", "dl", "dt", "dd", "details", "summary"}
 
 
 async def test_nothing_that_a_pipeline_reports_is_run(
@@ -75,7 +68,8 @@ async def test_nothing_that_a_pipeline_reports_is_run(
     for payload in PAYLOADS:
         event_logger.stage_start(batch_id, payload, total_files=3)
         event_logger.file_complete(batch_id, payload, payload, payload, {"status": payload, payload: [payload]})
-        event_logger.file_error(batch_id, payload, f"2{payload}", payload, payload)
+        error = {"status": "error", "type": payload, "message": payload, "traceback": payload, payload: payload}
+        event_logger.file_complete(batch_id, payload, f"2{payload}", payload, error)
         event_logger.worker_heartbeat(batch_id, payload, payload, [f"3{payload}"])
     assert event_logger.flush(30) == 0
     await watched.goto(gateway.url)
@@ -105,6 +99,28 @@ async def test_nothing_that_a_pipeline_reports_is_run(
     await watched.get_by_role("link", name="Charts", exact=True).click()
     await expect(watched.locator(".figure svg")).to_have_count(2, timeout=20_000)
     await check_unharmed(watched, BATCH | CHARTS)
+    await check_parts(watched, f"{gateway.url}/?batchId={batch_id}")
+
+
+async def check_parts(page: Page, address: str) -> None:
+    """The parts that show a batch's errors, files, workers and events show all of that as text too."""
+    await page.goto(f"{address}&panel=errors")
+    await expect(page.locator(".groups .type")).to_have_text(PAYLOADS, use_inner_text=False, timeout=20_000)
+    for toggle in await page.locator(".groups .toggle").all():
+        await toggle.click()
+        await expect(page.locator(".opened:visible tbody tr")).to_have_count(1, timeout=20_000)
+    await check_unharmed(page, DRILL_DOWN)
+    # The workers: those that heartbeats name, and this process, which reports the files.
+    for part, count in (("files", 2 * len(PAYLOADS)), ("workers", len(PAYLOADS) + 1), ("events", 4 * len(PAYLOADS))):
+        await page.goto(f"{address}&panel={part}")
+        names = page.locator("main tbody tr:not(:has(.host))")
+        await expect(names).to_have_count(count, timeout=20_000)
+        await check_unharmed(page, DRILL_DOWN)
+    for payload in PAYLOADS:
+        await page.goto(f"{address}&{urlencode({'panel': 'files', 'file': f'2{payload}'})}")
+        await expect(page.locator(".said")).to_have_text(f"{payload}: {payload}", use_inner_text=False, timeout=20_000)
+        await expect(page.locator(".attempts pre").first).to_have_text(payload, use_inner_text=False)
+        await check_unharmed(page, DRILL_DOWN)
 
 
 @pytest.mark.parametrize("payload", [PAYLOADS[1], PAYLOADS[4], "javascript:owned=1", "../../static/main.js"])

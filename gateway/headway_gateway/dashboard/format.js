@@ -10,6 +10,7 @@ const number = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** @type {Record<Status, string>} */
@@ -96,4 +97,27 @@ export function timeOfDay(timestamp) {
 export function moment(timestamp) {
   const time = new Date(timestamp ?? NaN);
   return Number.isNaN(time.getTime()) ? "" : day.format(time);
+}
+
+/** A time of today as "10:01:40", another with its day. @param {string | null} timestamp */
+export function when(timestamp) {
+  const time = new Date(timestamp ?? NaN);
+  if (Number.isNaN(time.getTime())) return "time not known";
+  return time.toDateString() === new Date().toDateString() ? clock.format(time) : exact.format(time);
+}
+
+/** How long a file took: "340 ms", "12.3 s", "3 min 20 s"; a dash where nobody says. @param {number | null | undefined} ms */
+export function took(ms) {
+  if (ms == null) return "–";
+  if (ms < 999.5) return `${number.format(Math.round(ms))} ms`;
+  if (ms < 59_950) return `${number.format(Math.round(ms / 100) / 10)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${number.format(Math.floor(seconds / 60))} min ${seconds % 60} s`;
+}
+
+/** "3.2 of 80 GiB". @param {number | undefined} used @param {number | undefined} total in bytes */
+export function memory(used, total) {
+  const gib = (/** @type {number} */ bytes) => number.format(Math.round(bytes / 2 ** 30 * 10) / 10);
+  if (total === undefined) return used === undefined ? "–" : `${gib(used)} GiB`;
+  return used === undefined ? `${gib(total)} GiB` : `${gib(used)} of ${gib(total)} GiB`;
 }

@@ -8,10 +8,14 @@ import { state, subscribe } from "./store.js";
 import { showBatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
 import { charts } from "./views/charts.js";
+import { errors } from "./views/errors.js";
+import { files } from "./views/files.js";
+import { eventLog } from "./views/log.js";
 import { overview } from "./views/overview.js";
 import { Panels } from "./views/panels.js";
+import { workers } from "./views/workers.js";
 
-const PANELS = [overview, charts];
+const PANELS = [overview, charts, errors, files, workers, eventLog];
 const TICK_MS = 1000; // "stalled" and "since" change with time alone
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));

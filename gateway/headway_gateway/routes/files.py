@@ -1,7 +1,8 @@
-"""`GET /api/batches/{id}/files`, `/files/{name}` and `/errors`: how files stand, and what was said of them."""
+"""`GET /api/batches/{id}/files`, `/files/{name}`, `/errors`, `/errors/files`: how files stand, what was said."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import quote
 
 import asyncpg
@@ -11,7 +12,7 @@ from headway_events import Outcome
 
 from headway_gateway import parameters, position
 from headway_gateway.errors import NoSuchFile
-from headway_gateway.parameters import ErrorsQuery, FilePlace, FileQuery, FilesQuery, given
+from headway_gateway.parameters import ErrorFilesQuery, ErrorsQuery, FilePlace, FileQuery, FilesQuery, given
 from headway_gateway.reading import Reading
 from headway_gateway.responses import Attempt, ErrorGroup, ErrorGroups, File, FileDetails, FilePage
 from headway_gateway.routes.answers import answer_of_batch, logged, next_address
@@ -39,7 +40,9 @@ async def files(request: web.Request) -> web.Response:
         if page.more:
             last = page.rows[-1]
             duration_ms = -1.0 if last["durationms"] is None else last["durationms"]
-            cursor = parameters.encode_cursor(FilePlace(duration_ms, last["filename"], last["stage"]))
+            cursor = parameters.encode_cursor(
+                FilePlace(duration_ms, last["filename"], last["stage"], last["topicoffset"])
+            )
             following = next_address(request, limit=query.limit, after=cursor)
         return FilePage(files=[_file(batch_id, row) for row in page.rows], next=following)
 
@@ -77,7 +80,9 @@ async def errors(request: web.Request) -> web.Response:
     query = parameters.read(request.query, ErrorsQuery)
 
     async def make(reading: Reading) -> ErrorGroups:
-        rows = await reading.error_groups(batch_id, stage=given(query.stage), most=query.limit)
+        rows = await reading.error_groups(
+            batch_id, stage=given(query.stage), mended=query.mended, latest=given(query.latest), most=query.limit
+        )
         return ErrorGroups(
             files=rows[0]["failed"] if rows else 0,
             groups=rows[0]["groups"] if rows else 0,
@@ -85,6 +90,29 @@ async def errors(request: web.Request) -> web.Response:
         )
 
     return await answer_of_batch(request, batch_id, make, unprojected=ErrorGroups(files=0, groups=0, errors=[]))
+
+
+async def error_files(request: web.Request) -> web.Response:
+    """A page of the files of one group of errors."""
+    batch_id = position.batch_id(request.match_info["batch_id"])
+    query = parameters.read(request.query, ErrorFilesQuery)
+
+    async def make(reading: Reading) -> FilePage:
+        page = await reading.error_files(
+            batch_id,
+            type_=given(query.type),
+            message=query.message,
+            stage=given(query.stage),
+            after=query.after,
+            before=query.before,
+            limit=query.limit,
+        )
+        following = None
+        if page.more:
+            following = next_address(request, limit=query.limit, after=page.rows[-1]["topicoffset"])
+        return FilePage(files=[_file(batch_id, row) for row in page.rows], next=following)
+
+    return await answer_of_batch(request, batch_id, make, unprojected=FilePage(files=[], next=None))
 
 
 def _file(batch_id: int, row: asyncpg.Record) -> File:
@@ -95,6 +123,7 @@ def _file(batch_id: int, row: asyncpg.Record) -> File:
         outcome=Outcome(row["outcome"]),
         duration_ms=row["durationms"],
         offset=row["topicoffset"],
+        timestamp=row["timestamp"],
         self_=_address(batch_id, row["filename"]),
     )
 
@@ -114,6 +143,8 @@ def _group(batch_id: int, row: asyncpg.Record) -> ErrorGroup:
         stages=row["stages"],
         first_offset=row["firstoffset"],
         last_offset=row["lastoffset"],
+        first_at=row["firstat"],
+        last_at=row["lastat"],
         files=[
             File(
                 stage=stage,
@@ -122,9 +153,10 @@ def _group(batch_id: int, row: asyncpg.Record) -> ErrorGroup:
                 outcome=Outcome.ERROR,
                 duration_ms=duration_ms,
                 offset=offset,
+                timestamp=None if timestamp is None else datetime.fromisoformat(timestamp),
                 self_=_address(batch_id, name),
             )
-            for stage, run, name, duration_ms, offset in msgspec.json.decode(row["files"])
+            for stage, run, name, duration_ms, offset, timestamp in msgspec.json.decode(row["files"])
         ],
     )
 

@@ -26,11 +26,12 @@ async def test_every_command_of_the_document_is_answered(
     topics.write(topics.names.registry, [encode_announcement(announcement)], record_key=registry_key(BATCH))
     topics.write_events(batch_events(BATCH, 500, failed=5))
     await tables.wait_for(BATCH, 503)
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 10
     outputs = [await run(command.replace("http://127.0.0.1:8080", gateway.url), tmp_path) for command in COMMANDS]
     assert '"processed":495' in outputs[0]
     assert '"message":"no such file"' in outputs[2]
-    assert "event: batch_complete" in outputs[-1]
+    assert "event: batch_complete" in outputs[-2]
+    assert '{"files":[' in outputs[-1]
     assert (tmp_path / "batch-123-events.csv").read_bytes().count(b"\r\n") == 504
     assert (tmp_path / "batch-123-files.parquet").read_bytes().endswith(b"PAR1")
 
