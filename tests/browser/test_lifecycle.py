@@ -22,10 +22,11 @@ COUNTS = {
 
 async def archived(topics: Topics, tables: Tables, batch_id: int) -> None:
     """A finished batch whose topic was deleted."""
-    topics.create(batch_id)
+    topic = topics.create(batch_id)
     topics.announce(batch_id)
     topics.write_events(batch_events(batch_id, 20, failed=3))
     await eventually(lambda: tables.overview(batch_id), lambda found: found.get("archivedat") is not None)
+    await eventually(lambda: topics.exists(topic), lambda there: not there)
 
 
 async def test_a_topic_made_anew_is_named_with_its_remedy_and_does_not_change_the_numbers(

@@ -27,6 +27,7 @@ class Proxy:
         self._port = port
         self._cuts = iter(cut_after)
         self._chance = random.Random(seed)
+        self._connections: set[asyncio.Task[None]] = set()
         self.cut = 0
         self.asked: list[float] = []
         self.url = ""
@@ -37,19 +38,27 @@ class Proxy:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
-            yield self
+            try:
+                yield self
+            finally:
+                for connection in self._connections:
+                    connection.cancel()
+                await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        asking = asyncio.create_task(self._ask(reader, to_server))
-        try:
-            await self._answer(from_server, writer)
-        except ConnectionError:
-            pass  # the client has gone
-        finally:
-            asking.cancel()
-            to_server.close()
-            writer.close()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._forward(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError):  # the client or the server has gone
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+            asking = asyncio.create_task(self._ask(reader, to_server))
+            try:
+                await self._answer(from_server, writer)
+            finally:
+                asking.cancel()
+                to_server.close()
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):

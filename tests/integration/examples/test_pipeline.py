@@ -155,8 +155,11 @@ def test_files_in_folders_keep_their_places(
 def test_a_worker_that_dies_leaves_its_stage_without_an_end_and_its_files_unreported(
     files: dict[str, Path], logger: EventLogger, topics: Topics, batch_id: int, tmp_path: Path
 ) -> None:
+    others = multiprocessing.active_children()  # those of tests before this one, in the same process
+
     def kill_a_worker(stage: str, counts: Counts) -> None:
-        multiprocessing.active_children()[0].kill()
+        worker = next(child for child in multiprocessing.active_children() if child not in others)
+        worker.kill()
 
     with pytest.raises(BrokenProcessPool):
         pipeline.run(files, tmp_path / "out", logger=logger, batch_id=batch_id, workers=2, watch=kill_a_worker)
