@@ -113,7 +113,7 @@ async def run(settings: Settings) -> None:
 async def _connect(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     app[STORE] = await Store.open(settings.database_url, silence_s=settings.export_timeout_s)
-    app[HUB] = FeedHub(settings.bootstrap, settings.names, settings.cache_bytes)
+    app[HUB] = FeedHub(settings.connection, settings.names, settings.cache_bytes)
     app[LIVE] = LiveBatches(app[STORE])
     app[PROGRESS] = ProgressHub(app[HUB], app[STORE])
     sweeping = asyncio.create_task(app[STREAMS].sweep())

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from headway_events import BadEvent, Event, TopicNames, decode
+from headway_events.kafka_refusals import Refusals
 
 from headway_gateway.sse import Chunk, encode_chunk
 
@@ -46,8 +47,8 @@ class Offsets(NamedTuple):
 class TopicReader:
     """Loads ranges of topics. One thread at a time; goes on where it stopped without asking Kafka anew."""
 
-    def __init__(self, bootstrap: str, names: TopicNames) -> None:
-        self._consumer = _consumer(bootstrap, LOADER_FETCH_WAIT_MS)
+    def __init__(self, connection: Mapping[str, str], names: TopicNames) -> None:
+        self._consumer = _consumer(connection, LOADER_FETCH_WAIT_MS)
         self._names = names
         self.at: tuple[str, int] | None = None
         """Topic and offset of the record that would come next."""
@@ -121,7 +122,7 @@ class Follower:
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Mapping[str, str],
         names: TopicNames,
         *,
         arrived: Callable[[str, Chunk], None],
@@ -130,15 +131,16 @@ class Follower:
         """Start nothing yet.
 
         Args:
-            bootstrap: Kafka.
+            connection: Kafka.
             names: of the topics.
             arrived: called, in the follower's thread, with a topic and its new records.
             lost: called, in the follower's thread, with a topic that cannot be followed any more, and why.
         """
-        self._bootstrap = bootstrap
+        self._connection = connection
         self._names = names
         self._arrived = arrived
         self._lost = lost
+        self.refusals = Refusals()
         self._orders: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._next: dict[str, int] = {}
         self._stopped = threading.Event()
@@ -173,7 +175,7 @@ class Follower:
         self._orders.put(unassign)
 
     def _run(self) -> None:
-        consumer = _consumer(self._bootstrap, FOLLOWER_FETCH_WAIT_MS)
+        consumer = _consumer(self._connection, FOLLOWER_FETCH_WAIT_MS, self.refusals)
         while not self._stopped.is_set():
             while not self._orders.empty():
                 self._orders.get()(consumer)
@@ -198,10 +200,10 @@ class Follower:
                 self._arrived(topic, chunk)
 
 
-def _consumer(bootstrap: str, fetch_wait_ms: int) -> Consumer:
+def _consumer(connection: Mapping[str, str], fetch_wait_ms: int, refusals: Refusals | None = None) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **connection,
             "group.id": "headway-gateway-unused",  # required by the client, used for nothing
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
@@ -211,6 +213,7 @@ def _consumer(bootstrap: str, fetch_wait_ms: int) -> Consumer:
             "queued.max.messages.kbytes": 8 * 1024,  # fetched ahead
             "fetch.queue.backoff.ms": 10,  # when that is full; by default the client waits for a second, and starves
             "log_level": 2,
+            **({} if refusals is None else {"error_cb": lambda error: refusals.hear(error.str())}),
         }
     )
 

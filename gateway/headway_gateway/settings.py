@@ -10,7 +10,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from headway_events import TopicNames
+from headway_events import KafkaSecurity, TopicNames
 
 from headway_gateway.errors import InvalidSetting
 
@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     bootstrap: str = "127.0.0.1:9092"
     """HEADWAY_KAFKA_BOOTSTRAP: Kafka brokers to begin with, `host:port` separated by commas."""
+    security: KafkaSecurity = KafkaSecurity()
+    """HEADWAY_KAFKA_: how connections to Kafka are encrypted and proven; see `headway_events.KafkaSecurity`."""
     names: TopicNames = TopicNames()
     """HEADWAY_TOPIC_PREFIX: what this installation calls its batch topics."""
     database_url: str = "postgresql://headway@127.0.0.1:5433/headway"
@@ -104,12 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings in the environment (the process's by default).
 
         Raises:
-            InvalidSetting: a value cannot be read, or would serve strangers without saying so.
+            InvalidSetting, InvalidSecurity: a value cannot be read, or would serve strangers without saying so.
         """
         found = os.environ if environment is None else environment
         default = cls()
         settings = cls(
             bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
+            security=KafkaSecurity.from_environment(found),
             names=TopicNames(prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix),
             database_url=found.get("HEADWAY_DATABASE_URL") or default.database_url,
             host=found.get("HEADWAY_GATEWAY_HOST") or default.host,
@@ -141,6 +144,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         settings._check_who_is_served()
         return settings
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """Kafka's address and what is shown to it, as properties of librdkafka."""
+        return {"bootstrap.servers": self.bootstrap, **self.security.client_config()}
 
     @property
     def authenticated(self) -> bool:

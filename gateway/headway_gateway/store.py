@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -34,6 +35,7 @@ AWAY: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,  # the role may not read the views: the projector grants them when it starts
     asyncpg.UndefinedTableError,  # no projector has made the tables yet
     asyncpg.UndefinedColumnError,  # the projectors are of an older version than this gateway, which is about to change
 )
@@ -169,4 +171,8 @@ class Store:
 
 
 def _away(error: Exception) -> DatabaseAway:
-    return DatabaseAway(f"PostgreSQL does not answer: {type(error).__name__}: {error}")
+    refused = isinstance(
+        error, ssl.SSLError | asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InsufficientPrivilegeError
+    )
+    remedy = ". See HEADWAY_DATABASE_URL, and docs/operate/security.md for the role it needs" if refused else ""
+    return DatabaseAway(f"PostgreSQL does not answer: {type(error).__name__}: {error}{remedy}")

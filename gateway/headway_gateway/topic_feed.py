@@ -12,7 +12,7 @@ import bisect
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from confluent_kafka import KafkaException
 from headway_events import TopicNames
+from headway_events.kafka_refusals import explained
 
 from headway_gateway.errors import KafkaAway
 from headway_gateway.kafka import Follower, Offsets, TopicReader
@@ -139,7 +140,7 @@ class TopicFeed:
 class FeedHub:
     """The feeds of all topics that have clients, and the memory that they share."""
 
-    def __init__(self, bootstrap: str, names: TopicNames, cache_bytes: int) -> None:
+    def __init__(self, connection: Mapping[str, str], names: TopicNames, cache_bytes: int) -> None:
         self._names = names
         self._cache_bytes = cache_bytes
         self._cached_bytes = 0
@@ -148,10 +149,10 @@ class FeedHub:
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
-        self._idle = [TopicReader(bootstrap, names) for _ in range(LOADERS)]
+        self._idle = [TopicReader(connection, names) for _ in range(LOADERS)]
         self._choosing = threading.Lock()
         self._follower = Follower(
-            bootstrap, names, arrived=self._from_thread(self._arrived), lost=self._from_thread(self._lose)
+            connection, names, arrived=self._from_thread(self._arrived), lost=self._from_thread(self._lose)
         )
         self._follower.start()
 
@@ -281,10 +282,13 @@ class FeedHub:
                 self._feeds[oldest_topic].drop(oldest)
 
     async def _ask(self, question: Callable[[TopicReader], Result]) -> Result:
+        refusals = self._follower.refusals  # it asks all the time, and so hears why connections fail
         try:
-            return await self._in_thread(question)
+            answer = await self._in_thread(question)
         except KafkaException as error:
-            raise KafkaAway(f"Kafka does not answer: {error}") from error
+            raise KafkaAway(f"Kafka does not answer: {refusals.last or explained(error)}") from error
+        refusals.forget()
+        return answer
 
     async def _in_thread(
         self, work: Callable[[TopicReader], Result], *, prefer: tuple[str, int] | None = None

@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,6 +19,20 @@ from infra.local.service import Service
 HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")  # a laptop has other things to do; one machine needs no more
 METADATA_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class BrokerAccess:
+    """Who may use a broker, and how: by default everybody who reaches its port."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Listeners and the rest of `server.properties` that says so."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """What an administrator's client shows, as properties of librdkafka."""
+    scram: Sequence[str] = ()
+    """Users that are there from the beginning, as `kafka-storage format --add-scram` takes them."""
+    java_options: Sequence[str] = ()
+    """For the broker's JVM."""
 
 
 class KafkaBroker(Service):
@@ -34,6 +49,7 @@ class KafkaBroker(Service):
         voters: Mapping[int, int] | None = None,
         cluster_id: str | None = None,
         settings: Mapping[str, str] | None = None,
+        access: BrokerAccess | None = None,
         port_settings: tuple[str, str] = ("HEADWAY_KAFKA_PORT", "HEADWAY_KAFKA_CONTROLLER_PORT"),
         tied: bool = False,
     ) -> None:
@@ -48,6 +64,7 @@ class KafkaBroker(Service):
             voters: node id to controller port of the whole cluster; by default this node alone.
             cluster_id: the same for every node of a cluster; made up for a node alone.
             settings: `server.properties` to add or change.
+            access: see there.
             port_settings: the settings that move the two ports.
             tied: see Service.
         """
@@ -55,11 +72,13 @@ class KafkaBroker(Service):
         self.bootstrap = f"127.0.0.1:{port}"
         self._voters = voters or {node_id: controller_port}
         self._cluster_id = cluster_id or _new_cluster_id()
-        self._properties = _properties(directory, node_id, port, controller_port, self._voters, settings or {})
+        self._access = access or BrokerAccess()
+        changed = {**self._access.properties, **(settings or {})}
+        self._properties = _properties(directory, node_id, port, controller_port, self._voters, changed)
         self._jars = jars
         super().__init__(
             name=f"kafka-{node_id}" if len(self._voters) > 1 else "kafka",
-            command=lambda: [*self._java(), *HEAP, "kafka.Kafka", str(directory / "server.properties")],
+            command=lambda: [*self._java(), *HEAP, *self._access.java_options, "kafka.Kafka", str(directory / "server.properties")],
             directory=directory,
             healthy=self._answers,
             ports=dict(zip(port_settings, (port, controller_port), strict=True)),
@@ -78,6 +97,7 @@ class KafkaBroker(Service):
                 f"--cluster-id={self._cluster_id}",
                 "-c",
                 str(configuration),
+                *(part for user in self._access.scram for part in ("--add-scram", user)),
             ]
             done = subprocess.run([*self._java(), *format_storage], capture_output=True, text=True, check=False)
             if done.returncode != 0:
@@ -88,7 +108,7 @@ class KafkaBroker(Service):
         return [str(tools.java()), "-cp", f"{self._jars}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 
     def _answers(self) -> str | None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, **self._access.client})
         try:
             brokers = admin.list_topics(timeout=METADATA_TIMEOUT_S).brokers
         except KafkaException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from headway_events.kafka_refusals import explained, remedy
 from headway_events.topics import (
     BATCH_TOPIC_CONFIG,
     BATCH_TOPIC_PARTITIONS,
@@ -22,6 +24,7 @@ from headway_events.topics import (
 )
 from headway_events.wire import cloud_event_headers
 
+from headway.job_log import JobLog
 from headway.record import Record
 from headway.settings import Settings
 
@@ -52,11 +55,12 @@ class KafkaSender:
         self._making: Iterator[None] | None = None
         self._asked_at = 0.0
         self.problem = ""
-        """Why the last topic could not be made."""
+        """Why the last topic could not be made, or the connection was refused."""
+        self._log = JobLog()
         self._source = f"/{socket.gethostname()}/{os.getpid()}"
         self._same_headers: dict[str, list[Header]] = {}  # by event type
         common: dict[str, str | int | float | bool] = {
-            "bootstrap.servers": settings.bootstrap,
+            **settings.connection,
             "log_level": 2,  # critical: that Kafka is away is said once, by the outbox, not every second
             "reconnect.backoff.max.ms": 2000,
         }
@@ -65,6 +69,7 @@ class KafkaSender:
             {
                 **common,
                 **PRODUCER_CONFIG,
+                "error_cb": self._hear,
                 "linger.ms": 1,  # the outbox has gathered already
                 "partitioner": "murmur2_random",  # the registry is compacted: see headway_events.registry_partition
                 "topic.metadata.propagation.max.ms": 5000,  # a deleted topic's records are refused, and sent again
@@ -90,7 +95,7 @@ class KafkaSender:
             self._making = None
         except KafkaException as error:
             self._making = None
-            self.problem = str(error.args[0])
+            self.problem = explained(error.args[0])
             return TopicState.FAILED
         if topic in self._known_topics:
             return TopicState.READY
@@ -141,6 +146,16 @@ class KafkaSender:
         """Let go of Kafka. Waits for the client's threads, which may wait for a resolver: never to be left to `del`."""
         self._making = None
         del self._admin, self._producer
+
+    def _hear(self, error: KafkaError) -> None:
+        """A refusal is said by itself: librdkafka tries for ever, and events would go to the spool without a reason."""
+        if remedy(error.str()) is None:
+            return
+        self.problem = explained(error.str())
+        sentence = (
+            f"Kafka at {self._settings.bootstrap} refuses this program; events are kept and tried again: {self.problem}"
+        )
+        self._log.say(logging.WARNING, "kafka_refuses", sentence)
 
     def _make(self, topic: str) -> Iterator[None]:
         """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends."""

@@ -25,6 +25,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
+from headway_events.kafka_refusals import explained
 
 from headway import process_end
 from headway.job_log import JobLog
@@ -334,7 +335,9 @@ class Outbox:
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
             return False
-        self._log.say(logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {error}")
+        self._log.say(
+            logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {explained(error)}"
+        )
         if self._sender is not None:
             self._sender.forget_topic(record.topic)
         self._topic_retry_at = time.monotonic() + RETRY_S

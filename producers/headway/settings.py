@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from headway_events import TopicNames
+from headway_events import KafkaSecurity, TopicNames
 
 from headway.errors import InvalidArgument, InvalidSetting
 
@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     bootstrap: str = "127.0.0.1:9092"
     """HEADWAY_KAFKA_BOOTSTRAP: Kafka brokers to begin with, `host:port` separated by commas."""
+    security: KafkaSecurity = KafkaSecurity()
+    """HEADWAY_KAFKA_: how connections to Kafka are encrypted and proven; see `headway_events.KafkaSecurity`."""
     names: TopicNames = TopicNames()
     """HEADWAY_TOPIC_PREFIX, HEADWAY_REGISTRY_TOPIC: what this installation calls its topics."""
     replication_factor: int = 0
@@ -50,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings in the environment (the process's by default).
 
         Raises:
-            InvalidSetting: a value cannot be read; the message names the setting.
+            InvalidSetting, InvalidSecurity: a value cannot be read; the message names the setting.
         """
         found = os.environ if environment is None else environment
         default = cls()
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         return cls(
             bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
+            security=KafkaSecurity.from_environment(found),
             names=names,
             replication_factor=_whole(found, "HEADWAY_REPLICATION_FACTOR", default.replication_factor),
             buffer_bytes=_whole(found, "HEADWAY_BUFFER_BYTES", default.buffer_bytes),
@@ -72,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             console=_truth(found, "HEADWAY_CONSOLE", default.console),
             disabled=_truth(found, "HEADWAY_DISABLED", default.disabled),
         )
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """Kafka's address and what is shown to it, as properties of librdkafka."""
+        return {"bootstrap.servers": self.bootstrap, **self.security.client_config()}
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with others in their place; `spool_dir` may be text.

@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, NamedTuple, TypeVar
 
 import asyncpg
 from confluent_kafka import KafkaException
+from headway_events.kafka_refusals import explained
 
 from headway_projector import health as health_module
 from headway_projector.control_plane import ControlPlane
@@ -86,13 +88,13 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     partitions = await _until_there(
         health,
         "Kafka",
-        lambda: asyncio.to_thread(make_topics, settings.bootstrap, settings.names, settings.replication_factor),
+        lambda: asyncio.to_thread(make_topics, settings.connection, settings.names, settings.replication_factor),
     )
     store = await _until_there(health, "PostgreSQL", lambda: Store.connect(settings.database_url))
-    letters = DeadLetters(settings.bootstrap, settings.names.dead_letters)
-    lifecycle_store, topics = LifecycleStore(store), Topics(settings.bootstrap, settings.names)
+    letters = DeadLetters(settings.connection, settings.names.dead_letters)
+    lifecycle_store, topics = LifecycleStore(store), Topics(settings.connection, settings.names)
     identity = TopicIdentity(lifecycle_store, topics)
-    data_plane = DataPlane(settings, store, Reader(settings.bootstrap), letters, health, identity)
+    data_plane = DataPlane(settings, store, Reader(settings.connection), letters, health, identity)
     control_plane = ControlPlane(settings)
 
     def mine(batch_ids: Collection[int]) -> set[int]:
@@ -170,7 +172,7 @@ async def _until_there(health: Health, server: str, attempt: Callable[[], Awaita
         try:
             result = await attempt()
         except (*AWAY, asyncpg.PostgresError, KafkaException) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {explained(error)}{_remedy(error)}"
             health.waits_for(server, reason)
             logger.warning(
                 "A server does not answer yet; trying again",
@@ -180,3 +182,11 @@ async def _until_there(health: Health, server: str, attempt: Callable[[], Awaita
         else:
             health.has(server)
             return result
+
+
+def _remedy(error: Exception) -> str:
+    """What to look at when PostgreSQL answers, and will not have this program."""
+    refused = isinstance(
+        error, ssl.SSLError | asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InsufficientPrivilegeError
+    )
+    return ". See HEADWAY_DATABASE_URL, and docs/operate/security.md for the role it needs" if refused else ""

@@ -14,6 +14,7 @@ import asyncpg
 import uvloop
 from confluent_kafka import KafkaException
 from headway_events import HeadwayError
+from headway_events.kafka_refusals import explained, remedy
 
 from headway_projector import app, log
 from headway_projector.migrate import migrate
@@ -68,9 +69,10 @@ def _explained(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"{error}. Stop the other program, or set HEADWAY_PROJECTOR_HEALTH_PORT."
     if isinstance(error, KafkaException):
-        return f"Kafka does not answer, or refuses: {error}. See HEADWAY_KAFKA_BOOTSTRAP."
-    remedy = " Run `headway-projector migrate`." if isinstance(error, asyncpg.UndefinedTableError) else ""
-    return f"PostgreSQL does not answer, or refuses: {error}. See HEADWAY_DATABASE_URL.{remedy}"
+        default = " See HEADWAY_KAFKA_BOOTSTRAP." if remedy(error) is None else ""
+        return f"Kafka does not answer, or refuses: {explained(error)}.{default}"
+    then = " Run `headway-projector migrate`." if isinstance(error, asyncpg.UndefinedTableError) else ""
+    return f"PostgreSQL does not answer, or refuses: {error}. See HEADWAY_DATABASE_URL.{then}"
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """Faust: membership of the group that shares the registry topic, and an agent that hears announcements.
 
-The only module that knows Faust. Its committed offsets decide nothing: an announcement that it skips is found by the
-reconciliation, and where a batch stands is in PostgreSQL.
+The only module that knows Faust, but for its credentials. Its committed offsets decide nothing: an announcement that it
+skips is found by the reconciliation, and where a batch stands is in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 import faust
 from headway_events import Announcement, BadAnnouncement, decode_announcement
 
+from headway_projector.broker_credentials import broker_credentials
 from headway_projector.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class ControlPlane:
         self._app: Any = faust.App(
             settings.app_id,
             broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
+            broker_credentials=broker_credentials(settings.security),
             autodiscover=False,
             datadir=self._directory.name,
             web_enabled=False,

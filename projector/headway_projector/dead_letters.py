@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 from headway_events import TopicNames, dead_letter_headers
 from headway_events.topics import DEAD_LETTER_TOPIC_CONFIG, REGISTRY_PARTITIONS, REGISTRY_TOPIC_CONFIG
 
+from headway_projector.kafka_admin import KafkaAdmin
 from headway_projector.rows import DeadLetter
 
 logger = logging.getLogger(__name__)
@@ -20,14 +21,14 @@ MOST_REPLICAS: Final = 3
 MOST_BYTES: Final = 2_000_000  # twice what a batch topic takes: the record comes whole, with more headers
 
 
-def make_topics(bootstrap: str, names: TopicNames, replication_factor: int) -> int:
+def make_topics(connection: Mapping[str, str], names: TopicNames, replication_factor: int) -> int:
     """Create the registry and the dead-letter topic unless they are there; the registry's number of partitions.
 
     Raises:
         KafkaException: Kafka does not answer, or refuses.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
-    metadata = admin.list_topics(timeout=KAFKA_TIMEOUT_S)
+    admin = KafkaAdmin(connection)
+    metadata = admin.metadata(timeout_s=KAFKA_TIMEOUT_S)
     replicas = replication_factor or max(1, min(MOST_REPLICAS, len(metadata.brokers)))
     missing = [
         topic
@@ -44,18 +45,18 @@ def make_topics(bootstrap: str, names: TopicNames, replication_factor: int) -> i
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
-        return make_topics(bootstrap, names, replication_factor)
+        return make_topics(connection, names, replication_factor)
     return len(metadata.topics[names.registry].partitions)
 
 
 class DeadLetters:
     """Writes to the dead-letter topic. At least once: a crash between it and the tables writes a record again."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, connection: Mapping[str, str], topic: str) -> None:
         self._topic = topic
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection,
                 "enable.idempotence": True,
                 "max.in.flight.requests.per.connection": 1,  # see headway.kafka
                 "compression.type": "lz4",

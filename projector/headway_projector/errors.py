@@ -3,6 +3,7 @@
 HeadwayError
 └── ProjectorError
     ├── InvalidSetting        a HEADWAY_* setting cannot be read
+    ├── TokenRefused          the token endpoint gives no token for Kafka
     ├── Fenced                another projector has moved these batches on
     ├── NoSuchBatch           a batch is not in the tables
     ├── LogDropped            a batch's raw log is not kept any more
@@ -29,6 +30,17 @@ class InvalidSetting(ProjectorError, ValueError):
         super().__init__(f"{name} is {value!r}; expected {expected}")
         self.name = name
         self.value = value
+
+
+class TokenRefused(ProjectorError):
+    """The token endpoint gives no token for Kafka."""
+
+    def __init__(self, url: str, reason: Exception) -> None:
+        super().__init__(
+            f"{url} gives no token: {type(reason).__name__}: {reason}. See HEADWAY_KAFKA_OAUTH_TOKEN_URL,"
+            " HEADWAY_KAFKA_OAUTH_CLIENT_ID and HEADWAY_KAFKA_OAUTH_CLIENT_SECRET"
+        )
+        self.url = url
 
 
 class Fenced(ProjectorError):

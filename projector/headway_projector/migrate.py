@@ -1,4 +1,4 @@
-"""Brings the database to today's schema: the numbered files of `sql/migrations`, each once, in order."""
+"""Brings the database to today's schema: the numbered files of `sql/migrations`, each once, in order; then grants its views."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ async def migrate(database_url: str) -> list[str]:
                 raise MigrationFailed(f"{name}: {error}") from error
             applied.append(name)
             logger.info("Applied a migration", extra={"action": "migration_applied", "migration": name})
+        await connection.execute((files("headway_projector") / "sql" / "grants.sql").read_text())
     finally:
         await connection.close()
     return applied

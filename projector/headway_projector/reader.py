@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -39,12 +39,12 @@ class Polled(NamedTuple):
 class Reader:
     """A consumer whose assignment other threads may change; `poll` and `close` belong to one thread at a time."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, connection: Mapping[str, str]) -> None:
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._reading: dict[str, BatchMemory] = {}  # by topic, as of the orders carried out
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection,
                 "group.id": "headway-projector-unused",  # required by the client, used for nothing: see above
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,

@@ -39,7 +39,7 @@ async def rebuild_from_topic(store: Store, settings: Settings, batch_id: int) ->
     """
     async with store.hold(batch_id, lock=False) as held:
         topic = held.topic
-    reader = Reader(settings.bootstrap)
+    reader = Reader(settings.connection)
     try:
         first, _ = reader.watermarks(topic)
     except KafkaException as error:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 import msgspec
-from headway_events import TopicNames
+from headway_events import KafkaSecurity, TopicNames
 
 from headway_projector.errors import InvalidSetting
 
@@ -16,6 +16,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     bootstrap: str = "127.0.0.1:9092"
     """HEADWAY_KAFKA_BOOTSTRAP: Kafka brokers to begin with, `host:port` separated by commas."""
+    security: KafkaSecurity = KafkaSecurity()
+    """HEADWAY_KAFKA_: how connections to Kafka are encrypted and proven; see `headway_events.KafkaSecurity`."""
     names: TopicNames = TopicNames()
     """HEADWAY_TOPIC_PREFIX, HEADWAY_REGISTRY_TOPIC, HEADWAY_DEAD_LETTER_TOPIC: the names of the topics."""
     replication_factor: int = 0
@@ -49,12 +51,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings in the environment (the process's by default).
 
         Raises:
-            InvalidSetting: a value cannot be read; the message names the setting.
+            InvalidSetting, InvalidSecurity: a value cannot be read; the message names the setting.
         """
         found = os.environ if environment is None else environment
         default = cls()
         return cls(
             bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
+            security=KafkaSecurity.from_environment(found),
             names=TopicNames(
                 prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix,
                 registry=found.get("HEADWAY_REGISTRY_TOPIC") or default.names.registry,
@@ -72,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             topic_kept_s=_whole(found, "HEADWAY_PROJECTOR_TOPIC_KEPT_S", default.topic_kept_s),
             log_kept_weeks=_whole(found, "HEADWAY_PROJECTOR_LOG_KEPT_WEEKS", default.log_kept_weeks),
         )
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """Kafka's address and what is shown to it, as properties of librdkafka."""
+        return {"bootstrap.servers": self.bootstrap, **self.security.client_config()}
 
 
 def _whole(found: Mapping[str, str], name: str, default: int) -> int:

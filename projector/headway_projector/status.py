@@ -39,7 +39,7 @@ async def status(store: Store, settings: Settings, *, every_batch: bool) -> str:
         KafkaException, OSError, asyncpg.PostgresError: Kafka or PostgreSQL does not answer.
     """
     batches = await store.batch_standings()
-    topics = Topics(settings.bootstrap, settings.names)
+    topics = Topics(settings.connection, settings.names)
     existing = await asyncio.to_thread(topics.by_batch)
     partitions = await asyncio.to_thread(topics.registry_partitions)
     ends = await asyncio.to_thread(topics.ends, existing.values())

@@ -5,14 +5,15 @@ Everything here blocks. No record is read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 from headway_events import TopicNames
 
+from headway_projector.kafka_admin import KafkaAdmin
 from headway_projector.lifecycle import FoundTopic
 
 TIMEOUT_S: Final = 5.0
@@ -47,13 +48,13 @@ class GroupMember(NamedTuple):
 class Topics:
     """The topics of one installation, as Kafka has them now. Methods raise KafkaException when it does not answer."""
 
-    def __init__(self, bootstrap: str, names: TopicNames) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+    def __init__(self, connection: Mapping[str, str], names: TopicNames) -> None:
+        self._admin = KafkaAdmin(connection)
         self._names = names
 
     def by_batch(self) -> dict[int, str]:
         """The batch topics that there are."""
-        metadata = self._admin.list_topics(timeout=TIMEOUT_S)
+        metadata = self._admin.metadata(timeout_s=TIMEOUT_S)
         found = {self._names.batch_of(topic): topic for topic in metadata.topics}
         return {batch_id: topic for batch_id, topic in found.items() if batch_id is not None}
 
@@ -109,7 +110,7 @@ class Topics:
     def registry_partitions(self) -> int:
         """How many partitions the registry has; 0 without a registry."""
         registry = self._names.registry
-        return len(self._admin.list_topics(registry, timeout=TIMEOUT_S).topics[registry].partitions)
+        return len(self._admin.metadata(registry, timeout_s=TIMEOUT_S).topics[registry].partitions)
 
     def group_members(self, group: str) -> list[GroupMember]:
         """Who shares the registry in this group; nobody if there is no such group."""

@@ -39,6 +39,7 @@ from headway_events.fold import (
     restore_workers,
     status_at,
 )
+from headway_events.kafka_security import InvalidSecurity, KafkaSecurity
 from headway_events.registry import Announcement, BadAnnouncement, decode_announcement, encode_announcement
 from headway_events.snapshot import resume, snapshot
 from headway_events.topics import TopicNames, registry_key, registry_partition
@@ -59,6 +60,8 @@ __all__ = [
     "Gpu",
     "HeadwayError",
     "InvalidField",
+    "InvalidSecurity",
+    "KafkaSecurity",
     "MalformedRecord",
     "Outcome",
     "StageComplete",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from infra.local import tools
 from infra.local.errors import MissingTool
-from infra.local.kafka import START_TIMEOUT_S, KafkaBroker, KafkaCluster
+from infra.local.kafka import START_TIMEOUT_S, BrokerAccess, KafkaBroker, KafkaCluster
 from infra.local.postgres import PostgresServer
 from infra.local.service import free_port
 from infra.local.settings import StackSettings
@@ -70,14 +70,20 @@ def scratch_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def local_kafka(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[KafkaBroker]:
-    """One broker on free ports."""
+def local_kafka(
+    directory: Path,
+    settings: Mapping[str, str] | None = None,
+    access: Callable[[int, int], BrokerAccess] = lambda *_: BrokerAccess(),
+) -> Iterator[KafkaBroker]:
+    """One broker on free ports; `access` is told those of clients and controllers."""
+    port, controller_port = free_port(), free_port()
     broker = KafkaBroker(
         directory / "kafka",
         jars=tools.kafka_jars(JARS),
-        port=free_port(),
-        controller_port=free_port(),
+        port=port,
+        controller_port=controller_port,
         settings=settings,
+        access=access(port, controller_port),
         tied=True,
     )
     try:

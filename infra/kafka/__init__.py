@@ -1,0 +1,1 @@
+"""What an installation of one's own Kafka needs to be told."""
