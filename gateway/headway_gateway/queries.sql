@@ -342,3 +342,39 @@ CROSS JOIN LATERAL (
     ORDER BY topicOffset LIMIT 1
 ) AS event
 ORDER BY event.topicOffset;
+
+-- name: history_marks
+-- The events that begin, checkpoint and end runs and the batch; of a run's checkpoints, which can be as many as its
+-- files, the last one in each span of offsets.
+SELECT topicOffset, value FROM eventLog
+WHERE batchId = :batch_id AND eventType IN ('stage_start', 'stage_complete', 'batch_complete')
+UNION ALL
+SELECT topicOffset, value FROM (
+    SELECT DISTINCT ON (stage, run, topicOffset / :span) topicOffset, value FROM eventLog
+    WHERE batchId = :batch_id AND eventType = 'stage_progress'
+    ORDER BY stage, run, topicOffset / :span, topicOffset DESC
+) AS checkpoint
+ORDER BY topicOffset;
+
+-- name: history_changes
+-- What the files changed in the counts between each frame, an offset of `frames`, and the one before it. How a file
+-- stands was decided at one offset; one that was retried had failed before, which only the log knows.
+SELECT stage, run, width_bucket(decidedAt, :frames::bigint[]) AS frame, sum(processed) AS processed, sum(errors) AS errors
+FROM (
+    SELECT stage, run, topicOffset AS decidedAt, (outcome = 'success')::integer AS processed,
+           (outcome = 'error')::integer - retried::integer AS errors
+    FROM fileOutcomeView WHERE batchId = :batch_id
+    UNION ALL
+    SELECT stage, run, min(log.topicOffset), 0, 1
+    FROM eventLog AS log JOIN fileOutcomeView AS file USING (batchId, stage, run, fileName)
+    WHERE batchId = :batch_id AND retried AND eventType = 'file_error'
+    GROUP BY stage, run, fileName
+) AS decision
+GROUP BY stage, run, frame;
+
+-- name: times_before
+-- When the last event before each of these offsets happened; null before the first.
+SELECT (SELECT timestamp FROM eventLog
+        WHERE batchId = :batch_id AND topicOffset < frame AND timestamp IS NOT NULL ORDER BY topicOffset DESC LIMIT 1) AS at
+FROM unnest(:frames::bigint[]) WITH ORDINALITY AS wanted (frame, place)
+ORDER BY place;

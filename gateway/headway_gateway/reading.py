@@ -239,6 +239,19 @@ class Reading:
             )
         )
 
+    async def history_marks(self, batch_id: int, span: int) -> list[asyncpg.Record]:
+        """The records of the events that a history folds one by one, in their order."""
+        return await rows(queries.history_marks(self._connection, batch_id=batch_id, span=span))
+
+    async def history_changes(self, batch_id: int, frames: Sequence[int]) -> list[asyncpg.Record]:
+        """What the files changed between these offsets, by stage, run and the place of the frame; in no order."""
+        return await rows(queries.history_changes(self._connection, batch_id=batch_id, frames=frames))
+
+    async def times_before(self, batch_id: int, frames: Sequence[int]) -> list[datetime | None]:
+        """When the last event before each of these offsets happened."""
+        found = await rows(queries.times_before(self._connection, batch_id=batch_id, frames=frames))
+        return [row["at"] for row in found]
+
     async def error_files(
         self, batch_id: int, *, type_: str | None, message: str, stage: str | None, after: int, before: int, limit: int
     ) -> Page:

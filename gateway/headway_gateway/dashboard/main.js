@@ -13,9 +13,10 @@ import { files } from "./views/files.js";
 import { eventLog } from "./views/log.js";
 import { overview } from "./views/overview.js";
 import { Panels } from "./views/panels.js";
+import { replay } from "./views/replay.js";
 import { workers } from "./views/workers.js";
 
-const PANELS = [overview, charts, errors, files, workers, eventLog];
+const PANELS = [overview, charts, errors, files, workers, replay, eventLog];
 const TICK_MS = 1000; // "stalled" and "since" change with time alone
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));

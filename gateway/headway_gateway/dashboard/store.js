@@ -33,7 +33,7 @@ import { emptyBatch } from "./client/headway.js";
  */
 
 export const RECENT_EVENTS = 20; // of each stage; older ones are in the log
-const SHOWN = new Set(["stage_start", "file_complete", "file_error", "stage_complete"]);
+export const SHOWN = new Set(["stage_start", "file_complete", "file_error", "stage_complete"]);
 
 class State {
   /** @type {string} as text: JavaScript rounds numbers above 2**53 */
@@ -131,7 +131,7 @@ export function begin(batch, notice = "") {
 export function addOlder(stage, older) {
   const recent = state.recent.get(stage) ?? [];
   const known = new Set(recent.map((event) => event.offset));
-  const wanted = older.filter((event) => SHOWN.has(event.data.eventType) && !known.has(event.offset));
+  const wanted = older.filter((event) => !known.has(event.offset));
   state.recent.set(stage, [...recent, ...wanted].slice(0, RECENT_EVENTS));
   changed();
 }
