@@ -24,7 +24,8 @@ down: ## stop all that `make up` started
 test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name' FAULTS=full
 	HEADWAY_TEST_FAULTS='$(FAULTS)' tests/run $(ARGS)
 
-bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay produce'
+bench: $(STAMP) ## measure, beside the limits in the same run: QUESTIONS='replay produce'
+	@$(PY) -m infra.local install --for stack,browser
 	$(PY) -m bench $(QUESTIONS)
 
 check: $(STAMP) ## formatting, lint, types, import rules, generated files

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     catch_up,
     compression,
+    dashboard,
     fan_out,
     idle_connections,
     late_joiners,
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "stream_latency": stream_latency.measure,
     "stream_peers": streams.measure,
     "idle_connections": idle_connections.measure,
+    "dashboard": dashboard.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")
