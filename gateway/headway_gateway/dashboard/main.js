@@ -5,7 +5,7 @@ import { parameter } from "./address.js";
 import { follow } from "./connection.js";
 import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
-import { showBatchList } from "./views/batch-list.js";
+import { BatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
 import { charts } from "./views/charts.js";
 import { errors } from "./views/errors.js";
@@ -24,7 +24,7 @@ const batchId = parameter("batchId");
 
 showSession(/** @type {HTMLElement} */ (document.querySelector("header")));
 if (batchId === null) {
-  showBatchList(main);
+  new BatchList(main);
 } else {
   showBatch(batchId);
 }
