@@ -30,12 +30,12 @@ function connect(batchId) {
   current?.close();
   const follower = followBatch(batchId, {
     onState: async (state) => {
-      store.begin(state.batch, notice(state));
+      store.begin(state.batch, state.nextOffset, notice(state));
       if (state.cause !== "snapshot") return;
       const info = await loadInfo(batchId);
       if (info !== null && info.problem !== null) { // what the stream goes on with is not of the batch that was counted
         follower.close();
-        store.begin(resume(info));
+        store.begin(resume(info), info.nextOffset);
         store.setConnection("stopped");
       }
       if (store.state.info.logDroppedAt === null) {
@@ -44,11 +44,19 @@ function connect(batchId) {
     },
     onEvent: store.apply,
     onConnection: (connection) => {
+      const back = connection === "live" && store.state.connection === "offline";
       store.setConnection(connection);
+      if (back) catchUp(batchId);
       if (connection === "refused") loadInfo(batchId); // asks for a token again, if that is why
     },
   });
   current = follower;
+}
+
+/** How much was missed while nothing came: what is in the tables by now, at least. @param {string} batchId */
+async function catchUp(batchId) {
+  const info = await loadInfo(batchId);
+  if (info !== null) store.catchUp(info.nextOffset);
 }
 
 /** What people must know of the numbers that begin here. @param {import("./client/headway.js").StateMessage} state */

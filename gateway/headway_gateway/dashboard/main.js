@@ -3,8 +3,11 @@
 
 import { parameter } from "./address.js";
 import { follow } from "./connection.js";
+import { Herald } from "./herald.js";
+import { listenToKeys } from "./keys.js";
 import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
+import { themeButton } from "./theme.js";
 import { BatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
 import { charts } from "./views/charts.js";
@@ -22,7 +25,9 @@ const TICK_MS = 1000; // "stalled" and "since" change with time alone
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const batchId = parameter("batchId");
 
-showSession(/** @type {HTMLElement} */ (document.querySelector("header")));
+themeButton(/** @type {HTMLElement} */ (document.getElementById("theme")));
+listenToKeys();
+showSession(/** @type {HTMLElement} */ (document.querySelector("header .tools")));
 if (batchId === null) {
   new BatchList(main);
 } else {
@@ -42,9 +47,13 @@ function showBatch(id) {
       page.update(Date.now());
     });
   };
-  const page = new BatchPage(main, new Panels(PANELS, draw));
+  const herald = new Herald();
+  const page = new BatchPage(main, new Panels(PANELS, draw), herald.button);
   subscribe(draw);
-  setInterval(draw, TICK_MS);
+  setInterval(() => {
+    draw();
+    herald.look(Date.now()); // in a hidden tab too, whose reader is the one to be told
+  }, TICK_MS);
   draw();
   follow(id);
 }

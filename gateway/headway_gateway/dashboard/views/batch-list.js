@@ -46,7 +46,7 @@ export class BatchList {
     this.pages = element("nav", { class: "pages", "aria-label": "Pages" });
     main.replaceChildren(
       element("div", { class: "headline" }, element("h1", {}, "Batches")),
-      element("div", { class: "filters" }, this.search, this.states, this.label, this.labels),
+      element("div", { class: "list-filters" }, this.search, this.states, this.label, this.labels),
       this.wrap, this.empty, element("div", { class: "pages-line" }, this.pages, this.held),
     );
     this.listen();
