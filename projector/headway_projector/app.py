@@ -117,13 +117,7 @@ async def _start(settings: Settings, hooks: Hooks, health: Health) -> _Parts:
         silence=silence,
         rest_after_s=settings.rest_after_s,
     )
-    janitor = Janitor(
-        settings,
-        store=lifecycle_store,
-        topics=topics,
-        owned=mine,
-        end=data_plane.end,
-    )
+    janitor = Janitor(settings, store=lifecycle_store, topics=topics, owned=mine, end=data_plane.end)
     project = asyncio.create_task(data_plane.run())
     background = [asyncio.create_task(reconciler.run()), asyncio.create_task(janitor.run())]
     delivery = None if silence is None else _delivery(settings, hooks, store, silence, health)

@@ -80,6 +80,13 @@ class Closing(NamedTuple):
     failed: bool  # whether files had
 
 
+class Failing(NamedTuple):
+    """A run with errors whose counts a poll has changed."""
+
+    run: RunRow
+    errors_before: int
+
+
 class BatchMemory(msgspec.Struct, kw_only=True):
     """What the projector remembers of a batch between two polls."""
 
@@ -122,6 +129,7 @@ class BatchProjection(msgspec.Struct, kw_only=True):
     gone_workers: list[tuple[int, str, str]]  # batch, stage, worker
     dead_letters: list[DeadLetter]
     closings: list[Closing]
+    failing: list[Failing]
     alerts: list[AlertRow] = []
 
 
@@ -202,6 +210,7 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str
         if not stage.complete or stage.state.status.is_final:
             stage.state.outcomes.clear()
     changed_workers, gone_workers = folding.worker_rows()
+    runs = folding.run_rows()
     return BatchProjection(
         expected_offset=expected,
         batch=BatchRow(
@@ -212,11 +221,12 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str
         log_rows=folding.log.text(),
         new_outcome_rows=folding.new_outcome_rows(),
         changed_outcomes=folding.changed_outcomes(),
-        runs=folding.run_rows(),
+        runs=runs,
         changed_workers=changed_workers,
         gone_workers=gone_workers,
         dead_letters=[_dead_letter(memory, refusal) for refusal in decoded.refusals],
         closings=folding.closings,
+        failing=list(folding.failing(runs)),
     )  # fmt: skip
 
 
@@ -239,6 +249,7 @@ class _Folding:
         self.closings: list[Closing] = []
         self._memory = memory
         self._outcomes: dict[str, dict[str, _NewOutcome]] = {}  # by stage, of its current run: by file
+        self._before: dict[tuple[str, int], tuple[int, int]] = {}  # by stage and run: processed and errors
         self._ended: list[tuple[str, StageMemory, dict[str, _NewOutcome]]] = []  # the runs before, likewise
 
     def fold_file(self, offset: int, event: FileEvent, value: bytes) -> None:
@@ -306,6 +317,12 @@ class _Folding:
         batch_id = self._memory.batch_id
         return [_run_row(batch_id, name, stage.state, stage.first_offset) for name, stage, _ in self._runs()]
 
+    def failing(self, runs: Iterable[RunRow]) -> Iterator[Failing]:
+        for run in runs:
+            processed, errors = self._before.get((run.stage, run.run), (0, 0))
+            if run.errors and (run.errors != errors or run.processed != processed):
+                yield Failing(run, errors)
+
     def worker_rows(self) -> tuple[list[WorkerRow], list[tuple[int, str, str]]]:
         """The busy workers that are other than the tables say, and those that are busy no more."""
         batch_id = self._memory.batch_id
@@ -330,6 +347,7 @@ class _Folding:
             stage = self._memory.stages[name] = StageMemory(state=StageState(), first_offset=offset, complete=True)
         if name not in self._outcomes:
             self._outcomes[name] = {}
+            self._before[name, stage.state.run] = (stage.state.processed, stage.state.errors)
         return stage
 
     def _runs(self) -> Iterator[tuple[str, StageMemory, dict[str, _NewOutcome]]]:

@@ -34,7 +34,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url_env: str | None = None
     secret_file: str | None = None
     secret_env: str | None = None
-    events: list[str] = [str(kind) for kind in EVENTS]
+    events: list[str] = msgspec.field(default_factory=lambda: list(EVENTS))
     labels: dict[str, str] = {}
     error_rate: ErrorRate = ErrorRate()
 

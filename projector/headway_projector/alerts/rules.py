@@ -36,12 +36,11 @@ class Rules:
 
     def raised(self, memory: BatchMemory, part: BatchProjection) -> list[AlertRow]:
         """The alerts that a poll raises of a batch. Those of a transaction that failed are raised once more."""
-        failing = [run for run in part.runs if run.errors]
-        if not failing and not part.closings:
+        if not part.failing and not part.closings:
             return []
         rows = []
         for hook, labels in self._hooks:
-            for news in _news(hook, part, failing):
+            for news in _news(hook, part):
                 key = (news.run, news.kind, hook.name)
                 if news.kind in hook.events and key not in memory.alerted:
                     memory.alerted.add(key)
@@ -51,11 +50,11 @@ class Rules:
         return rows
 
 
-def _news(hook: Hook, part: BatchProjection, failing: Sequence[RunRow]) -> Iterator[_News]:
+def _news(hook: Hook, part: BatchProjection) -> Iterator[_News]:
     batch = part.batch
-    if failing:
-        yield _News(batch.run, AlertType.FIRST_ERROR, failing[0].stage, batch.last_event_at)
-    for run in failing:
+    for run, errors_before in part.failing:
+        if run.errors > errors_before:
+            yield _News(batch.run, AlertType.FIRST_ERROR, run.stage, batch.last_event_at)
         if _exceeds(run, hook.error_rate):
             yield _News(batch.run, AlertType.ERROR_RATE, run.stage, batch.last_event_at)
     for closing in part.closings:

@@ -5,7 +5,7 @@
 -- Note whom to tell that these batches are silent, of those that have something under way. Not of a batch that has been
 -- silent for so long that nobody waits for it, as all are that stopped before there was a hook.
 INSERT INTO alert (batchId, run, kind, hook, happenedAt, facts)
-SELECT batchId, batch.run, :kind, wanted.hook, now(), batchFacts(batchId, NULL)
+SELECT batchId, batch.run, :kind, wanted.hook, now(), batchFacts(batchId, batch.run, NULL)
 FROM batch CROSS JOIN unnest(:hooks::text[], :labels::jsonb[]) AS wanted (hook, labels)
 WHERE batchId = ANY(:batch_ids::bigint[]) AND NOT closed AND problem IS NULL AND nextOffset > alertsFrom
   AND movedAt > now() - make_interval(secs => :most_s) AND batch.labels @> wanted.labels

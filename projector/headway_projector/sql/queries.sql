@@ -86,7 +86,7 @@ WHERE batch.batchId = new.batchId;
 -- Note whom to tell what, of batches that have been written in this transaction: once each, and only of those with the
 -- hook's labels. What a reset has projected once more is old news.
 INSERT INTO alert (batchId, run, kind, hook, happenedAt, facts)
-SELECT batchId, new.run, new.kind, new.hook, coalesce(new.happenedAt, now()), batchFacts(batchId, new.stage)
+SELECT batchId, new.run, new.kind, new.hook, coalesce(new.happenedAt, now()), batchFacts(batchId, new.run, new.stage)
 FROM unnest(:batch_ids::bigint[], :runs::integer[], :kinds::text[], :stages::text[], :happened_at::timestamptz[],
             :hooks::text[], :labels::jsonb[]) AS new (batchId, run, kind, stage, happenedAt, hook, labels)
 JOIN batch USING (batchId)

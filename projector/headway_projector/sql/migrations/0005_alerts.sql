@@ -31,9 +31,9 @@ CREATE FUNCTION currentRuns(wanted bigint) RETURNS SETOF stageProgress LANGUAGE 
 $$;
 
 -- What an alert says of a batch beside its kind. The first 100 stages: nobody reads more, and receivers have limits.
-CREATE FUNCTION batchFacts(wanted bigint, concerned text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE FUNCTION batchFacts(wanted bigint, inRun integer, concerned text) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
-        'batchId', batchId, 'run', run, 'name', name, 'labels', labels, 'stage', concerned,
+        'batchId', batchId, 'run', inRun, 'name', name, 'labels', labels, 'stage', concerned,
         'stages', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'stage', stage, 'run', run, 'status', status, 'total', total, 'processed', processed, 'errors', errors
