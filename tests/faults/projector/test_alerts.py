@@ -1,4 +1,4 @@
-"""Projectors killed before, while and after they tell a receiver something: it is told all the same, by the same id."""
+"""Whoever is killed before, while or after a receiver is told something: it is told all the same, by the same id."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from infra.local.postgres import PostgresServer
 from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
@@ -19,6 +21,7 @@ from support.topics import Topics
 
 BATCHES = full_or(300, 60)
 KILLS = full_or(20, 6)
+START_TIMEOUT_S = 60
 UNDELIVERED = "SELECT count(*) FROM alert WHERE state <> 'delivered'"
 
 Make = Callable[..., Program]
@@ -91,4 +94,30 @@ async def test_projectors_killed_at_random_moments_tell_everything_and_duplicate
     await eventually(lambda: tables.connection.fetchval(raised), lambda found: found == len(expected), within_s=90)
     await until_delivered(tables)
     assert sorted(set(receiver.types())) == expected
+    assert len({one.id for one in receiver.received}) == len(expected)
+
+
+@pytest.mark.timeout(300)
+async def test_what_was_sent_before_postgresql_was_killed_is_never_raised_anew(
+    own_postgres: PostgresServer,
+    make_projector: Make,
+    topics: Topics,
+    receiver: Receiver,
+    tmp_path: Path,
+    batch_id: int,
+) -> None:
+    projector = make_projector(**write_hooks(tmp_path, json_hook(receiver)))
+    projector.run()
+    batches = [batch_id + number for number in range(KILLS)]
+    for number, batch in enumerate(batches, start=1):
+        await complete(topics, batch)
+        await receiver.wait_for(2 * number - 1)  # a commit that does not wait for the disk would be taken back now
+        own_postgres.kill()
+        own_postgres.start()
+        await asyncio.to_thread(own_postgres.wait, START_TIMEOUT_S)
+    expected = sorted((one, kind) for one in batches for kind in ("batch.complete_with_errors", "batch.first_error"))
+    await eventually(lambda: sorted(set(receiver.types())), lambda found: found == expected, within_s=90)
+    connection = await asyncpg.connect(own_postgres.database_url)
+    await until_delivered(Tables(connection))
+    await connection.close()
     assert len({one.id for one in receiver.received}) == len(expected)

@@ -1,4 +1,4 @@
-"""What is sent says what is known, is signed as Standard Webhooks' own library expects, and is no markup by accident."""
+"""What is sent says what is known, is signed as Standard Webhooks' own library expects, and is never markup."""
 
 from __future__ import annotations
 
