@@ -1,8 +1,8 @@
 """What do alerts cost the projection, when their receivers take nothing?
 
-The projection of a backlog as in `projection.py`, of one batch and of many, with two hooks for every kind of alert whose
-receivers take connections and never answer; beside it the same without hooks. Every batch has files that fail, so that
-each of the many raises four alerts, which are tried again and again meanwhile. Rounds go in turn.
+The projection of a backlog as in `projection.py`, of one batch and of many, with two hooks for every kind of alert,
+whose receivers take connections and never answer; beside it the same without hooks. Every batch has files that fail, so
+that each of the many raises four alerts, which are tried again and again meanwhile. Rounds go in turn.
 """
 
 from __future__ import annotations
