@@ -15,12 +15,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from typing import Final
 
 from headway_events.alerts import AlertType
-from prometheus_client import CollectorRegistry, Gauge
-from prometheus_client import Counter as Counting
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from headway_projector.alerts import messages
 from headway_projector.alerts.hooks import Hook, Hooks
@@ -45,7 +43,7 @@ class AlertMetrics:
     """What `/metrics` says of alerts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.attempts = Counting(
+        self.attempts = Counter(
             "headway_projector_alert_attempts", "Attempts to deliver an alert: delivered, refused or given_up.",
             ["hook", "result"], registry=registry,
         )  # fmt: skip
@@ -117,8 +115,8 @@ class Delivery:
             self._silence.told(some)
 
     async def _start_due(self) -> None:
-        busy = Counter(self._under_way.values())
-        free = {name: AT_ONCE - busy[name] for name in self._hooks if busy[name] < AT_ONCE}
+        busy = list(self._under_way.values())
+        free = {name: AT_ONCE - busy.count(name) for name in self._hooks if busy.count(name) < AT_ONCE}
         for due in await self._outbox.claim(free, LEASE_S) if free else ():
             task = asyncio.create_task(self._deliver(self._hooks[due.hook], due))
             self._under_way[task] = due.hook

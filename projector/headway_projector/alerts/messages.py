@@ -105,7 +105,7 @@ def _lines(stages: list[AlertStage]) -> Iterable[str]:
     for stage in stages[:MOST_STAGES]:
         total = "" if stage.total is None else f" of {stage.total:,}"
         failed = f", {stage.errors:,} failed" if stage.errors else ""
-        yield f"{_shown(stage.stage)}: {stage.processed:,}{total} files{failed}"
+        yield f"{_shown(stage.stage)}: {stage.processed:,}{total} done{failed}"
     if len(stages) > MOST_STAGES:
         yield "..."
 

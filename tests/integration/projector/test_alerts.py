@@ -95,7 +95,7 @@ async def test_slack_gets_a_text_with_a_link_and_no_signature(
     (received,) = await receiver.wait_for(1)
     assert received.json() == {
         "text": f"<http://dash.example/?batchId={batch_id}|Nightly &lt;7&gt; &amp; co¦> is complete, with errors.\n"
-        "denoise: 3 of 5 files, 2 failed"
+        "denoise: 3 of 5 done, 2 failed"
     }
     assert not [name for name in received.headers if name.lower().startswith("webhook")]
 

@@ -52,7 +52,7 @@ def test_each_kind_has_its_schema_and_its_words(kind: AlertType) -> None:
 def test_the_words_say_how_many_files_it_is_about() -> None:
     link = "<https://dash.example/headway/?batchId=7|Batch 7>"
     failed = ", in denoise: 20 of 1,120 files so far have failed."
-    assert text(AlertType.COMPLETE) == f"{link} is complete.\ndenoise: 1,100 of 1,500 files, 20 failed"
+    assert text(AlertType.COMPLETE) == f"{link} is complete.\ndenoise: 1,100 of 1,500 done, 20 failed"
     assert text(AlertType.FIRST_ERROR) == f"{link} has its first error{failed}"
     assert text(AlertType.ERROR_RATE) == f"{link} fails often{failed}"
     assert text(AlertType.FIRST_ERROR, stage="beyond the first 100") == f"{link} has its first error."
@@ -64,7 +64,7 @@ def test_names_of_a_pipeline_are_no_markup_and_of_no_length() -> None:
     assert len(words) < 400
     stages = [{"stage": f"s{number}", "run": 1, "status": "complete", "total": None, "processed": 1, "errors": 0}
               for number in range(100)]  # fmt: skip
-    assert text(AlertType.STALLED, stages=stages).splitlines()[-2:] == ["s9: 1 files", "..."]
+    assert text(AlertType.STALLED, stages=stages).splitlines()[-2:] == ["s9: 1 done", "..."]
 
 
 def test_every_secret_signs_and_no_other_secret_verifies() -> None:
