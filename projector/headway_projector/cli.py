@@ -54,12 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     rebuilding.add_argument("--from-topic", action="store_true", help="forget the raw log too, and read the topic")
     verifying = commands.add_parser("verify", help="compare a batch's tables with its raw log; 1 if they differ")
     verifying.add_argument("batch", type=int)
-    alerting = commands.add_parser("alerts", help="whom batches' news is told to").add_subparsers(
-        dest="alerts", required=True
-    )  # fmt: skip
-    listing = alerting.add_parser("list", help="print the hooks, and the alerts that are outstanding or were given up")
+    alerting = commands.add_parser("alerts", help="whom batches' news is told to")
+    asked = alerting.add_subparsers(dest="alerts", required=True)
+    listing = asked.add_parser("list", help="print the hooks, and the alerts that are outstanding or were given up")
     listing.add_argument("--all", action="store_true", help="every alert, not only the oldest")
-    trying = alerting.add_parser("test", help="send a hook a test message and print the answer; 1 if it is not taken")
+    trying = asked.add_parser("test", help="send a hook a test message and print the answer; 1 if it is not taken")
     trying.add_argument("name", help="the hook's")
     return parser
 

@@ -46,10 +46,8 @@ class NoSuchHook(ProjectorError):
     """A hook is not in the file."""
 
     def __init__(self, name: str, known: Collection[str]) -> None:
-        super().__init__(
-            f"There is no hook {name!r} in the file that HEADWAY_PROJECTOR_ALERTS_FILE names; expected"
-            f" {' or '.join(map(repr, known)) or 'one, which has none'}"
-        )
+        expected = f"expected {' or '.join(map(repr, known))}" if known else "it has none, or is not named"
+        super().__init__(f"There is no hook {name!r} in the file that HEADWAY_PROJECTOR_ALERTS_FILE names; {expected}")
         self.name = name
 
 

@@ -22,6 +22,7 @@ from headway_projector.alerts.schedule import retry_after_s
 TIMEOUT_S: Final = 10.0  # for all of it: receivers should note and answer; Standard Webhooks asks for 15 to 30 at most
 MOST_BYTES: Final = 1024  # of an answer that are read
 MOST_SHOWN: Final = 200  # characters of an answer
+LEAST_SECRET: Final = 8  # characters of a part of a path that may be one
 GONE: Final = 410
 
 
@@ -79,7 +80,9 @@ def _shown(hook: Hook, answer: bytes) -> str:
     """What may be shown of an answer, which may hold anything: also what was sent to it."""
     text = answer.decode("utf-8", "replace")
     parts = urlsplit(hook.url)
-    hidden = [hook.url, parts.path, parts.query, *(base64.b64encode(secret).decode() for secret in hook.secrets)]
+    hidden = {hook.url, parts.path, parts.query, parts.password or ""}
+    hidden |= {part for part in parts.path.split("/") if len(part) >= LEAST_SECRET}
+    hidden |= {base64.b64encode(secret).decode() for secret in hook.secrets}
     for part in sorted(filter(lambda part: len(part) > 1, hidden), key=len, reverse=True):
         text = text.replace(part, "***")
     return "".join(character if character.isprintable() else " " for character in text)[:MOST_SHOWN].strip()

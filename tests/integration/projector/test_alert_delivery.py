@@ -46,7 +46,8 @@ async def test_a_receiver_that_was_away_gets_every_alert_when_it_is_back(
 ) -> None:
     away = Receiver()
     hooks = write_hooks(tmp_path, json_hook(away))
-    make_projector(**hooks).run()
+    projector = make_projector(**hooks)
+    projector.run()
     batches = [batch_id, batch_id + 1, batch_id + 2]
     for one in batches:
         await complete(topics, one)
@@ -59,6 +60,7 @@ async def test_a_receiver_that_was_away_gets_every_alert_when_it_is_back(
     async with away.serve():
         await until_states(tables, *["delivered"] * 3)
     assert away.types() == [(one, "batch.complete") for one in batches]
+    assert PATH not in projector.log_text()
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
@@ -105,7 +107,7 @@ async def test_a_receiver_that_is_gone_for_good_is_asked_once_and_people_see_it(
     make_projector: Make, topics: Topics, tables: Tables, receiver: Receiver, tmp_path: Path, batch_id: int,
     environment: dict[str, str],
 ) -> None:  # fmt: skip
-    receiver.answer = answering(410, f"no hook {PATH} here\n{receiver.secret}")
+    receiver.answer = answering(410, f"no hook {PATH.replace('/', '+')} here\n{receiver.secret}")
     hooks = write_hooks(tmp_path, json_hook(receiver))
     projector = make_projector(**hooks)
     projector.run()
@@ -118,10 +120,10 @@ async def test_a_receiver_that_is_gone_for_good_is_asked_once_and_people_see_it(
     assert "alert_given_up" in projector.log_text()
     listed = headway_projector({**environment, **hooks}, "alerts", "list").stdout
     assert f"json  batch {batch_id}  batch.complete" in listed
-    assert "1 attempt, given up: 410 no hook *** here whsec_***" in listed
+    assert "1 attempt, given up: 410 no hook +***+***+*** here whsec_***" in listed
     assert "alerts: 0 outstanding, 1 given up" in headway_projector(environment, "status").stdout
     stored = str(await tables.connection.fetch("SELECT * FROM alert"))
-    for secret in (PATH, receiver.secret.removeprefix("whsec_")):
+    for secret in (*PATH.split("/")[2:], receiver.secret.removeprefix("whsec_")):
         assert secret not in projector.log_text() + stored + listed
 
 
@@ -198,6 +200,20 @@ async def test_of_a_large_answer_only_the_beginning_is_read(
     assert sent < LARGE / 10  # what the sockets hold
 
 
+async def test_an_answer_that_never_ends_counts_by_its_status(
+    receiver: Receiver, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        return await hanging(request)
+
+    receiver.answer = endless
+    settings = {**environment, **write_hooks(tmp_path, json_hook(receiver))}
+    tried = await asyncio.to_thread(headway_projector, settings, "alerts", "test", "json")
+    assert (tried.returncode, tried.stdout) == (0, f"taken by 127.0.0.1:{receiver.port}: 200\n")
+
+
 async def test_a_test_message_is_sent_by_hand_and_the_answer_printed(
     receiver: Receiver, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -212,6 +228,25 @@ async def test_a_test_message_is_sent_by_hand_and_the_answer_printed(
     assert tried.returncode == 1
     assert "There is no hook 'jason'" in tried.stderr
     assert "expected 'json'" in tried.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("http://no-such-host.invalid", "no such host is known"),
+        ("http://127.0.0.1:1", "no connection: Connection refused"),
+        ("https://127.0.0.1:{port}", "no secure connection: its certificate, or its TLS, is refused"),
+    ],
+)
+async def test_why_a_receiver_cannot_be_reached_is_said_without_its_address(
+    receiver: Receiver, tmp_path: Path, environment: dict[str, str], host: str, said: str
+) -> None:
+    hook = {"name": "far", "format": "slack", "url": f"{host.format(port=receiver.port)}{PATH}"}
+    settings = {**environment, **write_hooks(tmp_path, hook)}
+    tried = await asyncio.to_thread(headway_projector, settings, "alerts", "test", "far")
+    assert tried.returncode == 1
+    assert tried.stdout.endswith(f": {said}\n")
+    assert PATH not in tried.stdout + tried.stderr
 
 
 async def test_a_projector_whose_hooks_are_not_understood_does_not_start(
