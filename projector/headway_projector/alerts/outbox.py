@@ -60,18 +60,23 @@ class Outbox:
         self._store = store
         self._turn = asyncio.Lock()  # one connection at most, however many alerts: the others are the projection's
 
-    async def raise_stalled(self, hooks: Collection[Hook], batch_ids: Sequence[int], most_s: float) -> int:
-        """Raise that these batches are silent, for those hooks and batches that it is news for; how many alerts."""
-        labels = [msgspec.json.encode(hook.labels).decode() for hook in hooks]
-        raised = await self._ask(
-            "raise_stalled",
-            kind=AlertType.STALLED.value,
-            hooks=[hook.name for hook in hooks],
-            labels=labels,
-            batch_ids=list(batch_ids),
-            most_s=most_s,
-        )
-        return len(raised)
+    async def raise_stalled(self, hooks: Collection[Hook], batch_ids: Sequence[int], most_s: float) -> None:
+        """Raise that these batches are silent, for those hooks and batches that it is news for.
+
+        Args:
+            hooks: who wants to know.
+            batch_ids: the batches.
+            most_s: for how long one may have been silent for that to be news.
+        """
+        async with self._turn, self._store.connection() as connection:
+            await _queries.raise_stalled(
+                connection,
+                kind=AlertType.STALLED.value,
+                hooks=[hook.name for hook in hooks],
+                labels=[msgspec.json.encode(hook.labels).decode() for hook in hooks],
+                batch_ids=list(batch_ids),
+                most_s=most_s,
+            )
 
     async def claim(self, free: Mapping[str, int], lease_s: float) -> list[Due]:
         """Take alerts that are due, at most so many of each hook; they are this process's for so long."""

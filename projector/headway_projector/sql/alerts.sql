@@ -1,7 +1,7 @@
 -- The statements of alerts/outbox.py: which alerts are outstanding, who sends them, what became of them. That of polls,
 -- raise_alerts, is in queries.sql.
 
--- name: raise_stalled
+-- name: raise_stalled!
 -- Note whom to tell that these batches are silent, of those that have something under way. Not of a batch that has been
 -- silent for so long that nobody waits for it, as all are that stopped before there was a hook.
 INSERT INTO alert (batchId, run, kind, hook, happenedAt, facts)
@@ -10,8 +10,7 @@ FROM batch CROSS JOIN unnest(:hooks::text[], :labels::jsonb[]) AS wanted (hook, 
 WHERE batchId = ANY(:batch_ids::bigint[]) AND NOT closed AND problem IS NULL AND nextOffset > alertsFrom
   AND movedAt > now() - make_interval(secs => :most_s) AND batch.labels @> wanted.labels
   AND EXISTS (SELECT FROM currentRuns(batchId) WHERE status = 'processing')
-ON CONFLICT DO NOTHING
-RETURNING batchId, hook;
+ON CONFLICT DO NOTHING;
 
 -- name: claim
 -- Take alerts that are due, so many of each hook: nobody else sends them until the lease ends. The commit waits for the
