@@ -164,8 +164,9 @@ async def test_a_receiver_that_hangs_holds_up_neither_the_projection_nor_another
             await complete(topics, one)
         await receiver.wait_for(len(batches))
         assert receiver.types() == [(one, "batch.complete") for one in batches]
-        # No more than four at once, each for ten seconds: most have not even been tried.
-        assert len({one.id for one in slow.received}) < len(batches)
+        attempts = [one.at for one in slow.received]
+        # No more than four at once, each for ten seconds but for what a busy machine delays.
+        assert all(fifth - first > 5 for first, fifth in zip(attempts, attempts[4:], strict=False))
         for one in batches:
             await tables.wait_for(one, 6)
         slow.answer = ok
@@ -197,7 +198,7 @@ async def test_of_a_large_answer_only_the_beginning_is_read(
     assert await tables.connection.fetchval("SELECT lastAnswer FROM alert") == "500 " + 200 * "x"
     receiver.answer = ok
     await until_states(tables, "delivered")
-    assert sent < LARGE / 10  # what the sockets hold
+    assert sent < LARGE / 2  # what the sockets hold
 
 
 async def test_an_answer_that_never_ends_counts_by_its_status(

@@ -64,19 +64,18 @@ async def test_a_batch_under_way_that_falls_silent_is_told_once_and_one_with_hea
     make_projector: Make, topics: Topics, receiver: Receiver, tmp_path: Path, batch_id: int
 ) -> None:
     hooks = write_hooks(tmp_path, json_hook(receiver))
-    make_projector(HEADWAY_STALLED_AFTER_S="4", **hooks).run()
+    make_projector(HEADWAY_STALLED_AFTER_S="10", **hooks).run()
     silent, alive, done = batch_id, batch_id + 1, batch_id + 2
-    start = StageStart(batch_id=silent, timestamp=datetime.now(UTC), stage="denoise", total_files=5)
-    write(topics, silent, [start])
-    write(topics, alive, [StageStart(batch_id=alive, timestamp=datetime.now(UTC), stage="denoise")])
     write(topics, done, list(batch_events(done, 2))[:-1])  # nobody closed it, but nothing is under way
+    for one in (silent, alive):
+        write(topics, one, [StageStart(batch_id=one, timestamp=datetime.now(UTC), stage="denoise", total_files=5)])
 
     def told_after_a_heartbeat() -> list[tuple[int, str]]:
         beat = WorkerHeartbeat(batch_id=alive, timestamp=datetime.now(UTC), stage="denoise", worker="w")
         topics.write_events([beat])
         return receiver.types()
 
-    await eventually(told_after_a_heartbeat, lambda told: told == [(silent, STALLED)])
+    await eventually(told_after_a_heartbeat, lambda told: told == [(silent, STALLED)], within_s=60)
     topics.write_events([FileComplete(batch_id=silent, timestamp=datetime.now(UTC), stage="denoise", file_name="a")])
     topics.write_events([BatchComplete(batch_id=silent, timestamp=datetime.now(UTC))])
     expected = [(silent, COMPLETE), (silent, STALLED)]
