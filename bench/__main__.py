@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from bench import (
+    alerts,
     catch_up,
     compression,
     dashboard,
@@ -30,6 +31,7 @@ from bench.stack import bench_stack
 
 BENCHMARKS = {
     "projection": projection.measure,
+    "alerts": alerts.measure,
     "peers": comparison.measure,
     "latency": latency.measure,
     "new_batch": new_batch.measure,
