@@ -26,9 +26,9 @@ CONNECT_TIMEOUT_S: Final = 10.0
 SILENCE_S: Final = 50.0  # three of the heartbeats that a gateway sends when nothing happens
 ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S)
-Document = TypeVar("Document")
-
 AWAY: Final = (aiohttp.ClientError, OSError, TimeoutError)
+
+Document = TypeVar("Document")
 
 
 class HeadwayClient:
@@ -184,7 +184,7 @@ class HeadwayClient:
             except AWAY as error:
                 place.lost(error)
             delay_s = place.delay_s()
-            if delay_s:
+            if place.away:
                 on_connection(Connection(live=False, reason=place.wrong))
             await asyncio.sleep(delay_s)
 
@@ -204,8 +204,24 @@ class HeadwayClient:
         return self._session
 
 
+def converted(found: Any, kind: type[Document]) -> Document:
+    """What `HeadwayClient.get` gives, as a type.
+
+    Raises:
+        BadStream: it is not what a gateway answers.
+    """
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise _no_gateway(error) from error
+
+
 def _read(body: bytes, kind: type[Document]) -> Document:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadStream(f"Not what a gateway answers ({error}): is there a Headway gateway at the address?") from error
+        raise _no_gateway(error) from error
+
+
+def _no_gateway(error: Exception) -> BadStream:
+    return BadStream(f"Not what a gateway answers ({error}): is there a Headway gateway at the address?")

@@ -45,6 +45,8 @@ class Place:
         """How long it waits between its connections."""
         self.wrong = ""
         """What was wrong with the last try."""
+        self.away = False
+        """Whether the last try has failed; a stream that has ended as streams should has not."""
         self._parser = EventStreamParser(last_event_id)
         self._closed = False
         self._received = False
@@ -74,6 +76,7 @@ class Place:
         self._parser = EventStreamParser(self._last_event_id)
         self._received = False
         self._away_since = None
+        self.away = False
         self.wrong = "the stream has ended"
 
     def take(self, chunk: bytes) -> list[Message]:
@@ -105,10 +108,12 @@ class Place:
         if status not in TEMPORARY:
             raise refusal
         self.wrong = str(refusal)
+        self.away = True
         self._retry_after_s = retry_after_s(retry_after)
         if refusal.type == NO_SNAPSHOT and self._start == "snapshot" and not self._last_event_id:
             self._start = "earliest"  # which gives the same counts, and does not need PostgreSQL
             self._at_once = True
+            self.away = False
 
     def ended(self) -> None:
         """The stream has ended as streams should."""
@@ -117,6 +122,7 @@ class Place:
     def lost(self, error: Exception) -> None:
         """There is no connection, or none any more."""
         self.wrong = describe(error)
+        self.away = True
 
     def delay_s(self) -> float:
         """How long to wait before the next connection.

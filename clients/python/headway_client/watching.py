@@ -17,9 +17,9 @@ import msgspec
 from headway_events import BadEvent, decode, resume
 
 from headway_client.api import BatchInfo
-from headway_client.client import HeadwayClient
+from headway_client.client import HeadwayClient, converted
 from headway_client.connection import Connection
-from headway_client.errors import BadStream, ClientError, NotFound
+from headway_client.errors import ClientError, NotFound
 from headway_client.messages import Snapshot
 from headway_client.watched import RecentEvent, Standing, Watched, recent_event
 
@@ -68,7 +68,7 @@ async def look(client: HeadwayClient, batch_id: int) -> Watched:
     """
     found = await client.get(f"/api/batches/{batch_id}")
     watched = Watched(batch_id)
-    watched.info = _info(found)
+    watched.info = converted(found, BatchInfo)
     watched.begin(resume(found))
     if watched.info.log_dropped_at is None:
         await _load_older(client, watched, found["nextOffset"])
@@ -162,7 +162,7 @@ class _Watching:
         self._changed.set()
 
     def _inform(self, found: dict[str, Any]) -> None:
-        self.watched.info = _info(found)
+        self.watched.info = converted(found, BatchInfo)
         if self.watched.info.problem is not None:  # what the stream goes on with is not of the batch that was counted
             self.watched.begin(resume(found))
             self._stand(Standing.STOPPED)
@@ -178,13 +178,6 @@ async def _load_older(client: HeadwayClient, watched: Watched, before: int) -> N
     for stage in list(watched.batch.stages):
         page = await client.get(address, stage=stage, before=str(before), order="desc", limit=OLDER_EVENTS)
         watched.add_older(stage, _older(page, watched.batch_id))
-
-
-def _info(found: Any) -> BatchInfo:
-    try:
-        return msgspec.convert(found, BatchInfo)
-    except msgspec.ValidationError as error:
-        raise BadStream(f"Not what a gateway says of a batch ({error}): is there one at the address?") from error
 
 
 def _older(page: dict[str, Any], batch_id: int) -> list[RecentEvent]:

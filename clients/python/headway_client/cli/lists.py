@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import msgspec
-
 from headway_client.api import ErrorGroups
 from headway_client.cli.exits import Exit
 from headway_client.cli.listing import LATEST, batches_lines, errors_lines
 from headway_client.cli.output import note, write_json, write_texts
-from headway_client.client import HeadwayClient
+from headway_client.client import HeadwayClient, converted
 
 
 async def batches(client: HeadwayClient, arguments: argparse.Namespace) -> Exit:
@@ -35,5 +33,5 @@ async def errors(client: HeadwayClient, arguments: argparse.Namespace) -> Exit:
     if arguments.json:
         write_json(found)
     else:
-        write_texts(errors_lines(msgspec.convert(found, ErrorGroups)), wrap=True)
+        write_texts(errors_lines(converted(found, ErrorGroups)), wrap=True)
     return Exit.SUCCESS

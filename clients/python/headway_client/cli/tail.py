@@ -23,9 +23,13 @@ async def tail(client: HeadwayClient, arguments: argparse.Namespace) -> Exit:
         on_connection=ConnectionNotes(),
     )
     line_of = _json_line if arguments.json else _line
+    nothing = True
     async with aclosing(source) as received:
         async for messages in received:
             write(*filter(None, map(line_of, messages)))
+            nothing = False
+    if nothing and arguments.start == "latest":
+        note(f"batch {arguments.batch_id} is finished; --from earliest writes its events")
     return Exit.SUCCESS
 
 

@@ -12,11 +12,12 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from headway_client import watching
+from headway_client.api import BatchPage
 from headway_client.cli import exits
 from headway_client.cli.exits import Exit
 from headway_client.cli.output import note, write, write_json
 from headway_client.cli.screen import screen
-from headway_client.client import HeadwayClient
+from headway_client.client import HeadwayClient, converted
 from headway_client.lines import Lines
 from headway_client.page import Page, page_of
 from headway_client.report import report
@@ -33,11 +34,11 @@ async def watch(client: HeadwayClient, arguments: argparse.Namespace) -> Exit:
     """Show the batch, the newest that runs if none is named, until it is finished."""
     batch_id = arguments.batch_id
     if batch_id is None:
-        running = (await client.get(NEWEST_RUNNING))["batches"]
+        running = converted(await client.get(NEWEST_RUNNING), BatchPage).batches
         if not running:
             note("no batch is running; `headway batches` lists those that were")
             return Exit.UNKNOWN
-        batch_id = running[0]["batchId"]
+        batch_id = running[0].batch_id
     console = Console(highlight=False)
     drawing = console.is_terminal and not console.is_dumb_terminal and not arguments.json
     with _drawn(console) if drawing else _written(arguments.json) as show:
