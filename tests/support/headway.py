@@ -139,8 +139,10 @@ class Terminal:
 
     @property
     def picture(self) -> list[str]:
-        """The lines of the last picture."""
-        return [line.rstrip() for line in CONTROL.sub("", self.written.rpartition(HOME)[2]).split("\n")]
+        """The lines of the last whole picture; all that was written where nothing is drawn in place."""
+        before, *pictures = self.written.split(HOME)
+        whole = before if not pictures else pictures[-2] if len(pictures) > 1 else ""
+        return [line.rstrip() for line in CONTROL.sub("", whole).split("\n")]
 
     async def shows(self, *texts: str) -> list[str]:
         """The first picture that has all of these texts."""

@@ -17,6 +17,7 @@ from headway_client.watched import Standing
 from headway_client.wording import STATUS as STATUS_TEXT
 from headway_client.wording import count, joined
 
+NARROWEST_TITLE: Final = 8  # cells
 MOST_EVENTS: Final = 10  # of a stage, where there is room
 WIDEST_BAR: Final = 60  # cells
 _EVENTS: Final = (MOST_EVENTS, 5, 3, 1, 0)  # tried in turn, until all stages fit
@@ -29,10 +30,10 @@ def screen(page: Page, width: int, height: int) -> list[Text]:
         lines = [*head, *(line for card in page.cards for line in _card(card, width, events))]
         if len(lines) <= height:
             return _fitted(lines, width)
-    lines = [*head, *(_brief(card) for card in page.cards)]
+    lines = [*head, *(_brief(card, width) for card in page.cards)]
     if len(lines) > height:
-        left_out = len(lines) - max(1, height - 1)
-        lines = [*lines[: max(1, height - 1)], Text(f"and {count(left_out)} more lines", QUIET)]
+        left_out = len(lines) - height + 1
+        lines = [*lines[: height - 1], Text(f"and {count(left_out)} more lines", QUIET)]
     return _fitted(lines, width)
 
 
@@ -63,40 +64,48 @@ def _head(page: Page) -> list[Text]:
 
 
 def _card(card: Card, width: int, events: int) -> list[Text]:
-    files = Text(card.files)
-    if card.processed is None and card.percent:
-        files.append(f" {card.percent}")
+    status = Text.assemble((" · ", QUIET), status_text(card.status))
     return [
         Text(),
-        Text.assemble(_title(card), Text(" · ", QUIET), status_text(card.status)),
+        Text.assemble(_title(card, width - status.cell_len), status),
         *_bar(card, width),
-        files,
+        Text(card.files),
         Text(card.pace, QUIET),
-        Text.assemble(card.counts, Text(card.errors_text, BAD if card.failed else "")),
+        _counts(card, width),
         *(Text(text, WAITING) for text in card.silent),
         *(_event(line.time, line.text, line.failed) for line in card.events[:events]),
     ]
 
 
-def _title(card: Card) -> Text:
-    return Text(f"{card.icon} {card.title} {card.run}".rstrip(), TITLE)
+def _title(card: Card, room: int) -> Text:
+    """Cut before what is said of the stage is."""
+    title = Text(f"{card.icon} {card.title} {card.run}".rstrip(), TITLE)
+    title.truncate(max(room, NARROWEST_TITLE), overflow="ellipsis")
+    return title
+
+
+def _counts(card: Card, width: int) -> Text:
+    errors = Text(card.errors_text, BAD if card.failed else "")
+    whole = Text.assemble(card.counts, errors)
+    return whole if whole.cell_len <= width else Text.assemble(card.counts.partition(" | ")[2], errors)
 
 
 def _bar(card: Card, width: int) -> list[Text]:
-    """Processed, failed, to come; the parts rounded down, but what there is of errors is seen."""
+    """Processed, failed, to come, told apart without colours too; of errors at least a cell, where there are any."""
     if card.processed is None:
         return []
     cells = max(1, min(WIDEST_BAR, width - len(" 100%")))
     errors = max(int(card.errors * cells), 1) if card.failed else 0
     processed = min(int(card.processed * cells), cells - errors)
     to_come = cells - processed - errors
-    return [Text.assemble(("█" * processed, GOOD), ("█" * errors, BAD), ("░" * to_come, QUIET), f" {card.percent}")]
+    return [Text.assemble(("█" * processed, GOOD), ("▓" * errors, BAD), ("░" * to_come, QUIET), f" {card.percent}")]
 
 
 def _event(time: str, text: str, failed: bool) -> Text:
     return Text.assemble((f"[{time}]", QUIET), " ", (text, BAD if failed else ""))
 
 
-def _brief(card: Card) -> Text:
-    words = joined(card.files, card.percent, card.errors_text if card.failed else "")
-    return Text.assemble(_title(card), f" {words} ", status_text(card.status))
+def _brief(card: Card, width: int) -> Text:
+    words = joined(card.percent, card.errors_text if card.failed else "", STATUS_TEXT[card.status])
+    rest = Text.assemble(" ", (words, STATUS[card.status]), f" · {card.files}")
+    return Text.assemble(_title(card, width - rest.cell_len), rest)
