@@ -46,7 +46,7 @@ async def test_a_terminal_shows_the_stages_as_they_go_and_the_end_stays_on_it(
         assert any(re.fullmatch(r"\[\d\d:\d\d:\d\d\] 📄 audio00014.wav: ✅ Complete", line) for line in lines)
         topics.write_events(begun[:5])
         lines = await terminal.shows("Errors: 5")
-        assert f"{'█' * 60} 75%" in lines
+        assert f"{'█' * 45}{'▓' * 15} 75%" in lines
         assert any("❌ audio00019.wav: Error · no such file" in line for line in lines)
         topics.write_events(begun[5:])
         assert await terminal.ended() == ERRORS
