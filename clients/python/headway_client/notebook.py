@@ -56,7 +56,7 @@ class BatchView:
     async def live(self) -> BatchState:
         """Show the batch and change what is shown, until the batch is finished; its counts then.
 
-        Without IPython a line is printed when something has changed.
+        Outside a notebook a line is printed when something has changed.
 
         Raises:
             Problem: the gateway refuses.
@@ -82,7 +82,8 @@ class BatchView:
 def _shown_by() -> Callable[[Page], None]:
     """What shows a page in place of the one before it, or as lines where nothing can be shown in place."""
     ipython: Any = sys.modules.get("IPython")  # not imported where it is not running
-    return _printed() if ipython is None or ipython.get_ipython() is None else _displayed(ipython.display)
+    in_notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")  # in a terminal it has none
+    return _displayed(ipython.display) if in_notebook else _printed()
 
 
 def _printed() -> Callable[[Page], None]:

@@ -101,7 +101,7 @@ def _subline(watched: Watched) -> str:
 
 
 def _notice(watched: Watched) -> str:
-    parts = [watched.notice]
+    parts = [printable(watched.notice)]
     if (info := watched.info) is not None:
         parts += [
             f"Not followed any further. {printable(info.problem)}" if info.problem else "",

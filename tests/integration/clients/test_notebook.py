@@ -108,16 +108,18 @@ async def test_a_cell_says_why_a_batch_cannot_be_shown(
     assert "does not answer" in second[0].data["text/html"]
 
 
-async def test_without_ipython_a_live_view_prints_lines(
-    gateway: Program, topics: Topics, begun: list[Event], batch_id: int
+@pytest.mark.parametrize("interpreter", [(), ("-m", "IPython")], ids=["Python", "IPython in a terminal"])
+async def test_outside_a_notebook_a_live_view_prints_lines(
+    gateway: Program, topics: Topics, begun: list[Event], batch_id: int, interpreter: tuple[str, ...]
 ) -> None:
     script = f"""if True:
         import asyncio, sys
         from headway_client import BatchView
         asyncio.run(BatchView({batch_id}, url={gateway.url!r}).live())
-        assert "IPython" not in sys.modules
+        assert ("IPython" in sys.modules) is {bool(interpreter)}
     """
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    command = (sys.executable, *interpreter, "-c", script)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     await followed(gateway)
     topics.write_events(begun)
     printed, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)

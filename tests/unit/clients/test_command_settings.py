@@ -58,6 +58,7 @@ def test_an_error_has_its_exit_code(error: HeadwayError, expected: Exit) -> None
 
 def test_a_finished_batch_has_its_exit_code() -> None:
     watched = watched_batch()
+    assert of_batch(watched) is Exit.STALLED
     watched.take(EventMessage("1", BatchComplete(batch_id=BATCH_ID), b""))
     assert of_batch(watched) is Exit.ERRORS
     watched.batch.current("denoise").errors = 0

@@ -20,7 +20,7 @@ class Exit(IntEnum):
     ERRORS = 3
     """The batch is finished, and files stand as failed."""
     STALLED = 4
-    """Nothing was heard of the batch for too long."""
+    """Nothing was heard of the batch for too long, or nothing more can be, and it never said that it is finished."""
     TIMEOUT = 5
     """It was not finished in the time given."""
     UNKNOWN = 6
@@ -41,6 +41,8 @@ def of_batch(watched: Watched) -> Exit:
     """How a batch ended that is watched no more."""
     if watched.standing is Standing.STOPPED:
         return Exit.REFUSED
+    if not watched.batch.closed:
+        return Exit.STALLED
     return Exit.SUCCESS if batch_status(watched.batch) is Status.COMPLETE else Exit.ERRORS
 
 
