@@ -55,8 +55,10 @@ class _Waiting:
         async with aclosing(watch(self._client, self._batch_id)) as watching:
             async for watched in watching:
                 self._watched = watched
-                if watched.standing in {Standing.LIVE, Standing.OFFLINE}:
-                    say(Connection(live=watched.standing is Standing.LIVE, reason=watched.reason))
+                if (
+                    watched.standing is not Standing.CONNECTING
+                ):  # a batch may be at its end before it was seen to be live
+                    say(Connection(live=watched.standing is not Standing.OFFLINE, reason=watched.reason))
                 if self._stall.has_come(watched, now(), time.monotonic()):
                     note(f"nothing was heard of batch {self._batch_id} for {self._stall.after_s(watched):g} s")
                     return Exit.STALLED
