@@ -13,6 +13,8 @@ from headway_client.wording import joined
 
 COUNTS_EVERY_S: Final = 10.0  # of a stage whose counts alone have changed, so that a log stays short
 
+_NOTHING_NEW: Final = {Standing.CONNECTING, Standing.FINISHED}  # the batch's status says the latter
+
 
 class Lines:
     """What was said already, and so need not be said again."""
@@ -29,7 +31,7 @@ class Lines:
             now_s: seconds on any clock.
         """
         lines = []
-        if self._is_new("standing", page.standing) and page.standing is not Standing.CONNECTING:
+        if self._is_new("standing", page.standing) and page.standing not in _NOTHING_NEW:
             lines.append(joined(f"{page.title}: {page.connection}", page.reason))
         if self._is_new("notice", page.notice) and page.notice:
             lines.append(page.notice)

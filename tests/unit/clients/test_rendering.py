@@ -170,7 +170,9 @@ def test_lines_say_what_is_new_and_counts_not_too_often() -> None:
     done = StageComplete(batch_id=BATCH_ID, timestamp=NOW, stage="denoise", processed_files=490, failed_files=10)
     watched.take(EventMessage("200", done, b""))
     watched.take(EventMessage("201", BatchComplete(batch_id=BATCH_ID), b""))
-    assert lines.of(shown(watched), COUNTS_EVERY_S) == [
+    lasts = lines.of(shown(watched), COUNTS_EVERY_S)
+    watched.stand(Standing.FINISHED, NOW)
+    assert lasts + lines.of(shown(watched), COUNTS_EVERY_S) == [
         "Denoise: 490/500 files · 98% · Errors: 10 · took 1 min 41 s · 5.0 files/s on average · Complete with errors ⚠️",
         "night shift · batch 123: Complete with errors ⚠️ · 2 of 2 stages complete · 10 errors · team: speech",
     ]
