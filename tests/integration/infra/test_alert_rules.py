@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.programs import Program
+from support.receiver import Receiver, json_hook, write_hooks
 
 REPOSITORY = Path(__file__).parents[3]
 RULES: list[dict[str, Any]] = yaml.safe_load((REPOSITORY / "infra/prometheus/alerts.yml").read_text())["groups"][0][
@@ -34,7 +36,11 @@ def test_every_section_on_an_alert_has_its_rule() -> None:
     assert sections == [rule["alert"] for rule in RULES]
 
 
-async def test_every_metric_that_a_rule_asks_for_is_served(projector: Program, gateway: Program) -> None:
+async def test_every_metric_that_a_rule_asks_for_is_served(
+    make_projector: Callable[..., Program], gateway: Program, receiver: Receiver, tmp_path: Path
+) -> None:
+    projector = make_projector(**write_hooks(tmp_path, json_hook(receiver)))
+    projector.run()
     served: set[str] = set()
     async with aiohttp.ClientSession() as client:
         for program in (projector, gateway):
