@@ -52,7 +52,8 @@ async def check_unharmed(page: Page, elements: set[str]) -> None:
 
 
 LIST = {"a", "header", "footer", "img", "span", "main", "nav", "noscript", "dialog", "form", "h1", "h2", "button",
-        "pre", "div", "dl", "dt", "dd", "kbd", "input", "table", "caption", "thead", "tr", "th", "tbody", "td", "p"}  # fmt: skip
+        "pre", "div", "dl", "dt", "dd", "kbd", "input", "table", "caption", "thead", "tr", "th", "tbody", "td",
+        "p"}  # fmt: skip
 BATCH = (LIST | {"section", "h3", "ol", "ul", "li", "time"}) - {
     "table",
     "caption",
