@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+SITE := $(VENV)/bin/sphinx-build -q -W --keep-going -b dirhtml -c infra/docs docs build/site
 DISTRIBUTIONS := schemas producers projector gateway clients/python
 
 help: ## list the commands
@@ -24,7 +25,8 @@ down: ## stop all that `make up` started
 test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name' FAULTS=full
 	HEADWAY_TEST_FAULTS='$(FAULTS)' tests/run $(ARGS)
 
-bench: setup ## measure, beside the limits in the same run: QUESTIONS='replay produce'
+bench: $(STAMP) ## measure, beside the limits in the same run: QUESTIONS='replay produce'
+	@$(PY) -m infra.local install --for stack,browser
 	$(PY) -m bench $(QUESTIONS)
 
 check: $(STAMP) ## formatting, lint, types, import rules, generated files
@@ -34,6 +36,11 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files
 	$(VENV)/bin/lint-imports
 	$(PY) schemas/generate.py --check
 	$(PY) -m headway_gateway.openapi --check
+	$(PY) -m infra.docs.settings_reference --check
+	$(SITE)
+
+docs: $(STAMP) ## the documentation as a site, in build/site
+	$(SITE)
 
 format: $(STAMP) ## format and mend what can be mended
 	$(VENV)/bin/ruff format .
@@ -62,4 +69,4 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	touch $@
 
-.PHONY: help demo up down test bench check format lock setup setup-tests clean
+.PHONY: help demo up down test bench check docs format lock setup setup-tests clean

@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 from bench import (
+    alerts,
     catch_up,
     compression,
+    dashboard,
     fan_out,
     idle_connections,
     late_joiners,
@@ -29,6 +31,7 @@ from bench.stack import bench_stack
 
 BENCHMARKS = {
     "projection": projection.measure,
+    "alerts": alerts.measure,
     "peers": comparison.measure,
     "latency": latency.measure,
     "new_batch": new_batch.measure,
@@ -41,6 +44,7 @@ BENCHMARKS = {
     "stream_latency": stream_latency.measure,
     "stream_peers": streams.measure,
     "idle_connections": idle_connections.measure,
+    "dashboard": dashboard.measure,
     "produce": produce.measure,
 }
 RESULTS = Path(__file__).with_name("results.json")

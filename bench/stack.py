@@ -64,9 +64,9 @@ class BenchStack:
             await connection.close()
 
     @contextmanager
-    def projector(self) -> Iterator[Service]:
-        """A running projector."""
-        with self._program("headway-projector", "HEADWAY_PROJECTOR_HEALTH_PORT", free_port()) as service:
+    def projector(self, **settings: str) -> Iterator[Service]:
+        """A running projector with settings of its own."""
+        with self._program("headway-projector", "HEADWAY_PROJECTOR_HEALTH_PORT", free_port(), settings) as service:
             yield service
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Writes generated/: the JSON Schema and the AsyncAPI document of the events, from the Structs and the golden records.
+"""Writes generated/: JSON Schemas of events and alerts, and the AsyncAPI document, from Structs and golden records.
 
 Run it after a change of headway_events or golden/; with --check it only says whether that was forgotten.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 from headway_events import EVENT_TYPES, Announcement, Event, TopicNames
+from headway_events.alerts import Alert
 from headway_events.topics import (
     BATCH_TOPIC_CONFIG,
     BATCH_TOPIC_PARTITIONS,
@@ -71,6 +72,7 @@ def documents() -> dict[Path, str]:
     """The text of every generated file."""
     return {
         GENERATED / "events.schema.json": json.dumps(events_schema(), indent=2, ensure_ascii=False) + "\n",
+        GENERATED / "alerts.schema.json": json.dumps(alerts_schema(), indent=2, ensure_ascii=False) + "\n",
         GENERATED / "asyncapi.yaml": yaml.safe_dump(
             without_shared_parts(asyncapi()), sort_keys=False, allow_unicode=True, width=120
         ),
@@ -86,6 +88,19 @@ def events_schema() -> JSON:
         "title": "A Headway event",
         "description": "Fields that are not listed are allowed; they are kept and not counted.",
         **event,
+        "$defs": definitions,
+    }
+
+
+def alerts_schema() -> JSON:
+    """JSON Schema 2020-12 for what a hook of the format `json` is sent."""
+    (alert,), definitions = msgspec.json.schema_components([Alert], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:headway:alerts",
+        "title": "A Headway alert",
+        "description": "Fields that are not listed may come with any version.",
+        **alert,
         "$defs": definitions,
     }
 

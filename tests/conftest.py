@@ -22,6 +22,7 @@ from infra.local.postgres import PostgresServer
 from support import servers
 from support.counts import JavaScriptFold
 from support.programs import Program
+from support.receiver import Receiver
 from support.tables import Tables
 from support.topics import Topics
 
@@ -191,6 +192,13 @@ def make_projector(program: ProgramFactory) -> Callable[..., Program]:
     return lambda **settings: program(
         "headway-projector", "run", port_setting="HEADWAY_PROJECTOR_HEALTH_PORT", **settings
     )
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A running receiver of alerts."""
+    async with Receiver().serve() as running:
+        yield running
 
 
 @pytest.fixture

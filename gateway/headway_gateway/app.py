@@ -27,6 +27,7 @@ from headway_gateway.routes import (
     exports,
     files,
     health,
+    history,
     log,
     metrics,
     reference,
@@ -68,6 +69,7 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/api/batches/{batch_id}/durations", charts.durations)
     app.router.add_get("/api/batches/{batch_id}/outcomes", charts.outcomes)
     app.router.add_get("/api/batches/{batch_id}/timeline", charts.over_time)
+    app.router.add_get("/api/batches/{batch_id}/history", history.show)
     app.router.add_get("/api/batches/{batch_id}/errors/files", files.error_files)
     app.router.add_get("/api/batches/{batch_id}/workers", workers.workers)
     app.router.add_get("/api/batches/{batch_id}/export", exports.export)

@@ -23,4 +23,9 @@ CHARTS: Final = [
         description="Exact for batches of up to 5,000 events; of larger ones, `oneOf` says how coarse the times are.",
         answer=responses.Timeline,
     ),
+    of_batch(
+        "/history", "showHistory", "How every run stood at each of some hundred moments: what a replay shows.",
+        description="A frame for each 600th of the offsets and around each start, checkpoint and end. Exact at each.",
+        answer=responses.History,
+    ),
 ]  # fmt: skip

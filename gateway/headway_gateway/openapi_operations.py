@@ -244,11 +244,16 @@ ALL: Final = [
         path="/api/batches",
         name="listBatches",
         tag="Batches",
-        summary="Batches, the newest first, and how their stages stand.",
+        summary="Batches, the newest first or in another order, and how their stages stand.",
+        description=(
+            "Pages go on from the last batch seen, in the order that was asked for: what is added or changes meanwhile "
+            "is shown where it then belongs."
+        ),
         answered="A page of batches.",
         query=parameters.BatchesQuery,
         answer=responses.BatchPage,
         problems=("400", "401", "403", "503"),
+        tagged=True,
     ),
     of_batch(
         "", "getBatch", "A batch, with the current and the earlier runs of its stages.",

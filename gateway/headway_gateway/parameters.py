@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from headway_events import EVENT_TYPES, Outcome, Status
-from headway_events.events import BatchId, StageName, Timestamp
+from headway_events.events import BatchId, StageName
 from headway_events.registry import Text
 from msgspec import UNSET, Meta, Struct, UnsetType
 from multidict import MultiMapping
@@ -34,6 +34,7 @@ Cursor = Annotated[str, Meta(description="Where the page begins: taken from a `n
 EventTypeName = Annotated[
     str, Meta(description="Only events of this type.", extra_json_schema={"enum": list(EVENT_TYPES)})
 ]
+Sort = Literal["newest", "updated", "progress", "errors"]
 StageFilter = Annotated[StageName, Meta(description="Only this stage.")]
 
 
@@ -55,8 +56,24 @@ class BatchesQuery(_Query):
         Meta(description="Only batches with this label, as `key:value`; repeated, with all of them."),
     ] = []
     status: Annotated[list[Status], Meta(description="Only batches in this state; repeated, in any of them.")] = []
-    order: Annotated[Literal["desc", "asc"], Meta(description="The newest first, or the oldest.")] = "desc"
+    failed: Annotated[bool, Meta(description="Only batches with failed files, whatever their state.")] = False
+    sort: Annotated[
+        Sort,
+        Meta(
+            description="By creation, by the last event, by the share of files that are done (where no total is known: "
+            "as less than none), or by failed files; those that are alike by number."
+        ),
+    ] = "newest"
+    order: Annotated[Literal["desc", "asc"], Meta(description="The newest, latest, most first; or the other way.")] = (
+        "desc"
+    )
     after: Cursor | UnsetType = UNSET
+    before: (
+        Annotated[
+            str, Meta(description="Where the page ends: taken from a `previous` address. Not looked at beside `after`.")
+        ]
+        | UnsetType
+    ) = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST_BATCHES, description="The most batches of a page.")] = 50
 
 
@@ -213,7 +230,7 @@ def given(value: Value | UnsetType) -> Value | None:
 class BatchPlace(Struct, array_like=True, frozen=True):
     """A batch's place in the list of batches."""
 
-    created_at: Timestamp
+    rank: float  # what the list is ordered by; of a time, microseconds since 1970, which are exact
     batch_id: BatchId
 
 
@@ -230,11 +247,11 @@ Place = TypeVar("Place", bound=BatchPlace | FilePlace)
 
 
 def encode_cursor(place: BatchPlace | FilePlace) -> str:
-    """A place in a listing, for the `after` of a `next` address."""
+    """A place in a listing, for the `after` of a `next` address, or the `before` of a `previous` one."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
 
 
-def read_cursor(text: str, kind: type[Place]) -> Place:
+def read_cursor(text: str, kind: type[Place], name: Literal["after", "before"] = "after") -> Place:
     """The place that `encode_cursor` was given.
 
     Raises:
@@ -243,7 +260,8 @@ def read_cursor(text: str, kind: type[Place]) -> Place:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
     except ValueError:
-        raise InvalidParameter("after", text, "the `after` of a `next` address") from None
+        address = "next" if name == "after" else "previous"
+        raise InvalidParameter(name, text, f"the `{name}` of a `{address}` address") from None
 
 
 def _invalid(error: msgspec.ValidationError, values: dict[str, Any], kind: type[_Query]) -> InvalidParameter:

@@ -6,46 +6,64 @@ SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, 
 FROM batchOverview WHERE batchId = :batch_id;
 
 -- name: batch_page_down
--- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
--- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
--- are enough.
+-- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
-FROM batchOverview AS overview
+FROM batchOverview
 WHERE (createdAt, batchId) < (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
   AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
   AND labels @> ALL(:labels::jsonb[])
-  AND (:statuses::text[] IS NULL OR (
-      SELECT CASE
-          WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
-          WHEN count(*) = 0 THEN 'pending'
-          WHEN bool_or(status = 'processing' AND updatedAt < :silent_since::timestamptz) THEN 'stalled'
-          ELSE 'processing' END
-      FROM stageRun WHERE stageRun.batchId = overview.batchId AND isCurrent) = ANY(:statuses))
 ORDER BY createdAt DESC, batchId DESC
 LIMIT :most;
 
 -- name: batch_page_up
--- Batches, oldest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all. The
--- state is worked out as `batch_status` does, for those rows alone that the index gives, one after another, until there
--- are enough.
+-- Batches, oldest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all.
 SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
-FROM batchOverview AS overview
+FROM batchOverview
 WHERE (createdAt, batchId) > (:created_at::timestamptz, :batch_id::bigint)
   AND (name ILIKE :pattern OR batchId::text LIKE :pattern)
   AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
   AND labels @> ALL(:labels::jsonb[])
-  AND (:statuses::text[] IS NULL OR (
-      SELECT CASE
-          WHEN closed THEN CASE WHEN bool_or(errors > 0) THEN 'complete_with_errors' ELSE 'complete' END
-          WHEN count(*) = 0 THEN 'pending'
-          WHEN bool_or(status = 'processing' AND updatedAt < :silent_since::timestamptz) THEN 'stalled'
-          ELSE 'processing' END
-      FROM stageRun WHERE stageRun.batchId = overview.batchId AND isCurrent) = ANY(:statuses))
 ORDER BY createdAt ASC, batchId ASC
 LIMIT :most;
+
+-- name: batch_page_ranked
+-- The same in any order and of some states alone. Every batch is looked at: that takes some 30 ms for 10,000. `direction`
+-- is 1 for the lowest rank first, -1 for the highest; `mirror` is 0 or -1 and does the same to ids, as the lowest of them
+-- cannot be negated. The state is worked out as `batch_status` does.
+WITH ranked AS (
+    SELECT batchId,
+           CASE :sort::text
+               WHEN 'newest' THEN extract(epoch FROM createdAt) * 1000000
+               WHEN 'updated' THEN extract(epoch FROM coalesce(lastEventAt, createdAt)) * 1000000
+               WHEN 'progress' THEN coalesce(done::double precision / nullif(total, 0), -1)
+               ELSE coalesce(errors, 0)
+           END::double precision AS rank
+    FROM batchOverview
+    LEFT JOIN batchCounts USING (batchId)
+    WHERE (name ILIKE :pattern OR batchId::text LIKE :pattern)
+      AND (:allowed::bigint[] IS NULL OR batchId = ANY(:allowed::bigint[]))
+      AND labels @> ALL(:labels::jsonb[])
+      AND (NOT :failed::boolean OR errors > 0)
+      AND (:statuses::text[] IS NULL OR CASE
+          WHEN closed THEN CASE WHEN errors > 0 THEN 'complete_with_errors' ELSE 'complete' END
+          WHEN batchCounts.batchId IS NULL THEN 'pending'
+          WHEN quietSince < :silent_since::timestamptz THEN 'stalled'
+          ELSE 'processing' END = ANY(:statuses))
+), page AS (
+    SELECT batchId, rank FROM ranked
+    WHERE (rank * :direction::integer, batchId # :mirror::bigint)
+          > (:rank::double precision * :direction::integer, :batch_id::bigint # :mirror::bigint)
+    ORDER BY rank * :direction::integer, batchId # :mirror::bigint
+    LIMIT :most
+)
+SELECT rank, batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+       archivedAt, logDroppedAt, problem
+FROM page
+JOIN batchOverview USING (batchId)
+ORDER BY rank * :direction::integer, batchId # :mirror::bigint;
 
 -- name: runs_of
 -- Every run of the stages of these batches, in the order in which they began.
@@ -342,3 +360,39 @@ CROSS JOIN LATERAL (
     ORDER BY topicOffset LIMIT 1
 ) AS event
 ORDER BY event.topicOffset;
+
+-- name: history_marks
+-- The events that begin, checkpoint and end runs and the batch; of a run's checkpoints, which can be as many as its
+-- files, the last one in each span of offsets.
+SELECT topicOffset, value FROM eventLog
+WHERE batchId = :batch_id AND eventType IN ('stage_start', 'stage_complete', 'batch_complete')
+UNION ALL
+SELECT topicOffset, value FROM (
+    SELECT DISTINCT ON (stage, run, topicOffset / :span) topicOffset, value FROM eventLog
+    WHERE batchId = :batch_id AND eventType = 'stage_progress'
+    ORDER BY stage, run, topicOffset / :span, topicOffset DESC
+) AS checkpoint
+ORDER BY topicOffset;
+
+-- name: history_changes
+-- What the files changed in the counts between each frame, an offset of `frames`, and the one before it. How a file
+-- stands was decided at one offset; one that was retried had failed before, which only the log knows.
+SELECT stage, run, width_bucket(decidedAt, :frames::bigint[]) AS frame, sum(processed) AS processed, sum(errors) AS errors
+FROM (
+    SELECT stage, run, topicOffset AS decidedAt, (outcome = 'success')::integer AS processed,
+           (outcome = 'error')::integer - retried::integer AS errors
+    FROM fileOutcomeView WHERE batchId = :batch_id
+    UNION ALL
+    SELECT stage, run, min(log.topicOffset), 0, 1
+    FROM eventLog AS log JOIN fileOutcomeView AS file USING (batchId, stage, run, fileName)
+    WHERE batchId = :batch_id AND retried AND eventType = 'file_error'
+    GROUP BY stage, run, fileName
+) AS decision
+GROUP BY stage, run, frame;
+
+-- name: times_before
+-- When the last event before each of these offsets happened; null before the first.
+SELECT (SELECT timestamp FROM eventLog
+        WHERE batchId = :batch_id AND topicOffset < frame AND timestamp IS NOT NULL ORDER BY topicOffset DESC LIMIT 1) AS at
+FROM unnest(:frames::bigint[]) WITH ORDINALITY AS wanted (frame, place)
+ORDER BY place;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,15 +15,16 @@ from headway_events import StageState, Status
 
 from headway_gateway.durations import Bin
 from headway_gateway.groups import Group
-from headway_gateway.parameters import LARGEST_OFFSET, BatchPlace, FilePlace
+from headway_gateway.parameters import LARGEST_OFFSET, BatchPlace, FilePlace, Sort
 
 PAGE_BYTES: Final = 8 * 1024 * 1024  # of records in one page: what a request can make this process hold
 EXPORT_ROWS: Final = 2000
 EXPORT_BYTES: Final = 1024 * 1024  # of records in one read of an export; one record can be as large
 EXAMPLES: Final = 5  # files of a group of errors
 SAMPLED_BYTES: Final = 4096  # of a record that is only looked at for its worker
-FIRST: Final = BatchPlace(datetime.min.replace(tzinfo=UTC), -(2**63))
-LAST: Final = BatchPlace(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
+FIRST: Final = (datetime.min.replace(tzinfo=UTC), -(2**63))
+LAST: Final = (datetime.max.replace(tzinfo=UTC), 2**63 - 1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 queries: Final[Any] = aiosql.from_path(
     str(files("headway_gateway") / "queries.sql"), "asyncpg", mandatory_parameters=False
@@ -34,6 +36,19 @@ class Page(NamedTuple):
 
     rows: list[asyncpg.Record]
     more: bool
+
+
+class BatchSelection(NamedTuple):
+    """Which batches are listed, and in which order."""
+
+    search: str
+    labels: Sequence[tuple[str, str]]
+    statuses: Sequence[Status]
+    failed: bool  # only those with failed files
+    silent_since: datetime  # those under way that were last heard of before are stalled
+    allowed: Collection[int] | None  # None: all
+    sort: Sort
+    upwards: bool
 
 
 class ReadWorker(NamedTuple):
@@ -56,34 +71,39 @@ class Reading:
         return row
 
     async def batches(
-        self,
-        *,
-        after: BatchPlace | None,
-        search: str,
-        labels: Sequence[tuple[str, str]],
-        statuses: Sequence[Status],
-        silent_since: datetime,
-        upwards: bool,
-        limit: int,
-        allowed: Collection[int] | None,
+        self, selection: BatchSelection, place: BatchPlace | None, *, backwards: bool, limit: int
     ) -> Page:
-        """A page of the batches allowed (None: all) by creation; those silent since then are stalled."""
-        page = queries.batch_page_up if upwards else queries.batch_page_down
-        place = after or (FIRST if upwards else LAST)
-        found = await rows(
-            page(
-                self._connection,
-                created_at=place.created_at,
-                batch_id=place.batch_id,
-                pattern=_pattern(search),
-                labels=[json.dumps({name: value}) for name, value in labels],
-                statuses=list(statuses) or None,
-                silent_since=silent_since,
-                allowed=None if allowed is None else list(allowed),
-                most=limit + 1,
+        """A page of batches in the order of the selection, after a place or, backwards, before it."""
+        upwards = selection.upwards != backwards
+        given = {
+            "pattern": _pattern(selection.search),
+            "labels": [json.dumps({name: value}) for name, value in selection.labels],
+            "allowed": None if selection.allowed is None else list(selection.allowed),
+            "most": limit + 1,
+        }
+        if selection.sort == "newest" and not selection.statuses and not selection.failed:
+            created_at, batch_id = (
+                (FIRST if upwards else LAST) if place is None else (_time(place.rank), place.batch_id)
             )
-        )
-        return _page(found, limit)
+            page = queries.batch_page_up if upwards else queries.batch_page_down
+            found = await rows(page(self._connection, created_at=created_at, batch_id=batch_id, **given))
+        else:
+            found = await rows(
+                queries.batch_page_ranked(
+                    self._connection,
+                    sort=selection.sort,
+                    direction=1 if upwards else -1,
+                    mirror=0 if upwards else -1,
+                    rank=(-math.inf if upwards else math.inf) if place is None else place.rank,
+                    batch_id=0 if place is None else place.batch_id,
+                    failed=selection.failed,
+                    statuses=list(selection.statuses) or None,
+                    silent_since=selection.silent_since,
+                    **given,
+                )
+            )
+        page_found = _page(found, limit)
+        return Page(page_found.rows[::-1], page_found.more) if backwards else page_found
 
     async def runs(self, batch_ids: Sequence[int]) -> list[asyncpg.Record]:
         """Every run of every stage of these batches, in the order in which they began."""
@@ -239,6 +259,19 @@ class Reading:
             )
         )
 
+    async def history_marks(self, batch_id: int, span: int) -> list[asyncpg.Record]:
+        """The records of the events that a history folds one by one, in their order."""
+        return await rows(queries.history_marks(self._connection, batch_id=batch_id, span=span))
+
+    async def history_changes(self, batch_id: int, frames: Sequence[int]) -> list[asyncpg.Record]:
+        """What the files changed between these offsets, by stage, run and the place of the frame; in no order."""
+        return await rows(queries.history_changes(self._connection, batch_id=batch_id, frames=frames))
+
+    async def times_before(self, batch_id: int, frames: Sequence[int]) -> list[datetime | None]:
+        """When the last event before each of these offsets happened."""
+        found = await rows(queries.times_before(self._connection, batch_id=batch_id, frames=frames))
+        return [row["at"] for row in found]
+
     async def error_files(
         self, batch_id: int, *, type_: str | None, message: str, stage: str | None, after: int, before: int, limit: int
     ) -> Page:
@@ -314,6 +347,19 @@ def _bytes(value: str | bytes | None) -> bytes:
 async def rows(query: Any) -> list[asyncpg.Record]:
     """aiosql gives an awaitable or an asynchronous generator, by version."""
     return [row async for row in query] if hasattr(query, "__aiter__") else list(await query)
+
+
+def rank_of(time: datetime) -> float:
+    """The rank of a batch in a list by time."""
+    return float((time - EPOCH) // timedelta(microseconds=1))
+
+
+def _time(rank: float) -> datetime:
+    """The time of a rank; the last or first that there is where it is beyond."""
+    try:
+        return EPOCH + timedelta(microseconds=rank)
+    except OverflowError:
+        return LAST[0] if rank > 0 else FIRST[0]
 
 
 def _pattern(search: str) -> str:

@@ -103,6 +103,7 @@ class BatchPage(_Document):
     """A page of batches."""
 
     batches: list[Batch]
+    previous: Annotated[str | None, Meta(description="The address of the page before; null on the first.")]
     next: Next
 
 

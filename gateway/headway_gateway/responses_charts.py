@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from headway_events import Status
 from headway_events.events import StageName
 from msgspec import Meta, Struct
 
@@ -102,3 +103,31 @@ class Timeline(_Document):
     runs: list[RunOverTime]
     workers: Annotated[list[WorkerOverTime], Meta(description="At most 64, the busiest first.")]
     workers_left_out: Annotated[int, Meta(ge=0)]
+
+
+class RunHistory(_Document):
+    """How a run stood, from each frame at which that changed until the next."""
+
+    stage: StageName
+    run: RunNumber
+    frames: Annotated[list[int], Meta(description="Places in the batch's `offsets`, rising.")]
+    processed: list[int]
+    errors: list[int]
+    totals: list[int | None]
+    statuses: list[Status]
+
+
+class History(_Document):
+    """The counts of every run over time, as a replay shows them: exact at each frame."""
+
+    offsets: Annotated[
+        list[Offset], Meta(description="A frame is the state before this offset; the last one is the state as it is.")
+    ]
+    times: Annotated[
+        list[int | None],
+        Meta(description="When the last event before it happened, in milliseconds since 1970; never falling."),
+    ]
+    runs: list[RunHistory]
+    closed: Annotated[
+        list[int], Meta(description="Frames at which the batch was closed (the first, the third, …) or open again.")
+    ]

@@ -1,7 +1,7 @@
 """Which program may do what with which topics: `python -m infra.kafka.acls --producer User:pipeline ... [--apply]`.
 
-Without --apply the rules are printed, for whoever keeps them elsewhere. With it they are made, as the administrator that
-the HEADWAY_KAFKA_* settings name. Rules that are there already stay, and nothing is taken away.
+Without --apply the rules are printed, for whoever keeps them elsewhere. With it they are made, as the administrator
+that the HEADWAY_KAFKA_* settings name. Rules that are there already stay, and nothing is taken away.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -68,7 +68,9 @@ def rules(names: TopicNames, app_id: str) -> dict[str, list[Rule]]:
     }
 
 
-def apply(connection: Mapping[str, str], principals: Mapping[str, Iterable[str]], wanted: Mapping[str, list[Rule]]) -> None:
+def apply(
+    connection: Mapping[str, str], principals: Mapping[str, Iterable[str]], wanted: Mapping[str, list[Rule]]
+) -> None:
     """Make the rules.
 
     Args:
@@ -80,7 +82,8 @@ def apply(connection: Mapping[str, str], principals: Mapping[str, Iterable[str]]
         KafkaException: Kafka does not answer, or refuses.
     """
     refusals = Refusals()
-    admin = AdminClient({**connection, "log_level": 2, "error_cb": lambda error: refusals.hear(error.str())})
+    heard: dict[str, Any] = {"log_level": 2, "error_cb": lambda error: refusals.hear(error.str())}
+    admin = AdminClient({**connection, **heard})
     bindings = [
         binding
         for kind, users in principals.items()
@@ -100,7 +103,13 @@ def _bindings(user: str, rule: Rule) -> Iterator[AclBinding]:
     pattern = ResourcePatternType.PREFIXED if rule.is_prefix else ResourcePatternType.LITERAL
     for operation in rule.operations:
         yield AclBinding(
-            ResourceType[rule.kind], rule.name, pattern, user, EVERYWHERE, AclOperation[operation], AclPermissionType.ALLOW
+            ResourceType[rule.kind],
+            rule.name,
+            pattern,
+            user,
+            EVERYWHERE,
+            AclOperation[operation],
+            AclPermissionType.ALLOW,
         )
 
 

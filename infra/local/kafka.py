@@ -78,7 +78,7 @@ class KafkaBroker(Service):
         self._jars = jars
         super().__init__(
             name=f"kafka-{node_id}" if len(self._voters) > 1 else "kafka",
-            command=lambda: [*self._java(), *HEAP, *self._access.java_options, "kafka.Kafka", str(directory / "server.properties")],
+            command=self._broker_command,
             directory=directory,
             healthy=self._answers,
             ports=dict(zip(port_settings, (port, controller_port), strict=True)),
@@ -103,6 +103,10 @@ class KafkaBroker(Service):
             if done.returncode != 0:
                 raise StackError(f"Kafka's storage in {self.directory} could not be formatted:\n{done.stderr[-2000:]}")
         super().start()
+
+    def _broker_command(self) -> list[str]:
+        options = [*HEAP, *self._access.java_options]
+        return [*self._java(), *options, "kafka.Kafka", str(self.directory / "server.properties")]
 
     def _java(self) -> list[str]:
         return [str(tools.java()), "-cp", f"{self._jars}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]

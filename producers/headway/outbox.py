@@ -335,9 +335,7 @@ class Outbox:
         if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
             self._lose(1, f"Kafka refused a record of {len(record.value)} bytes: {error}")
             return False
-        self._log.say(
-            logging.WARNING, "refused", f"Kafka refused an event, which will be sent again: {explained(error)}"
-        )
+        self._log.say(logging.WARNING, "refused", f"Kafka refused an event, which goes again: {explained(error)}")
         if self._sender is not None:
             self._sender.forget_topic(record.topic)
         self._topic_retry_at = time.monotonic() + RETRY_S

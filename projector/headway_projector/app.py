@@ -16,6 +16,12 @@ from confluent_kafka import KafkaException
 from headway_events.kafka_refusals import explained
 
 from headway_projector import health as health_module
+from headway_projector.alerts import hooks_file
+from headway_projector.alerts.delivery import AlertMetrics, Delivery
+from headway_projector.alerts.hooks import Hooks
+from headway_projector.alerts.outbox import Outbox
+from headway_projector.alerts.rules import Rules
+from headway_projector.alerts.silence import Silence
 from headway_projector.control_plane import ControlPlane
 from headway_projector.data_plane import AWAY, DataPlane
 from headway_projector.dead_letters import DeadLetters, make_topics
@@ -48,8 +54,10 @@ async def run(settings: Settings) -> None:
 
     Raises:
         OSError: the health port is taken.
+        InvalidAlerts: what is in HEADWAY_PROJECTOR_ALERTS_FILE is not understood.
         ProjectorError: a part ended by itself; the process should be started anew.
     """
+    hooks = hooks_file.read(settings.alerts_file)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
@@ -59,7 +67,7 @@ async def run(settings: Settings) -> None:
     health = Health(stuck_after_s=settings.stuck_after_s)
     end_health = await health_module.serve(health, settings.health_host, settings.health_port)
     try:
-        starting = asyncio.create_task(_start(settings, health))
+        starting = asyncio.create_task(_start(settings, hooks, health))
         stop_asked = asyncio.create_task(stopped.wait())
         await asyncio.wait({starting, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -78,11 +86,11 @@ class _Parts(NamedTuple):
     data_plane: DataPlane
     control_plane: ControlPlane
     project: asyncio.Task[None]
-    reconcile: asyncio.Task[None]
-    tidy_up: asyncio.Task[None]
+    background: list[asyncio.Task[None]]  # loops whose rounds may be cut short
+    delivery: Delivery | None
 
 
-async def _start(settings: Settings, health: Health) -> _Parts:
+async def _start(settings: Settings, hooks: Hooks, health: Health) -> _Parts:
     """Start everything, waiting for the servers that are away."""
     await _until_there(health, "PostgreSQL", lambda: migrate(settings.database_url))
     partitions = await _until_there(
@@ -94,7 +102,8 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     letters = DeadLetters(settings.connection, settings.names.dead_letters)
     lifecycle_store, topics = LifecycleStore(store), Topics(settings.connection, settings.names)
     identity = TopicIdentity(lifecycle_store, topics)
-    data_plane = DataPlane(settings, store, Reader(settings.connection), letters, health, identity)
+    rules, silence = (Rules(hooks.hooks), Silence()) if hooks.hooks else (None, None)
+    data_plane = DataPlane(settings, store, Reader(settings.connection), letters, health, identity, rules)
     control_plane = ControlPlane(settings)
 
     def mine(batch_ids: Collection[int]) -> set[int]:
@@ -107,18 +116,15 @@ async def _start(settings: Settings, health: Health) -> _Parts:
         store=store,
         data_plane=data_plane,
         health=health,
+        silence=silence,
         rest_after_s=settings.rest_after_s,
     )
-    janitor = Janitor(
-        settings,
-        store=lifecycle_store,
-        topics=topics,
-        owned=mine,
-        end=data_plane.end,
-    )
+    janitor = Janitor(settings, store=lifecycle_store, topics=topics, owned=mine, end=data_plane.end)
     project = asyncio.create_task(data_plane.run())
-    reconcile = asyncio.create_task(reconciler.run())
-    tidy_up = asyncio.create_task(janitor.run())
+    background = [asyncio.create_task(reconciler.run()), asyncio.create_task(janitor.run())]
+    delivery = None if silence is None else _delivery(settings, hooks, store, silence, health)
+    if delivery is not None:
+        background.append(asyncio.create_task(delivery.run()))
 
     def reassigned() -> None:
         health.rebalances.inc()
@@ -130,7 +136,17 @@ async def _start(settings: Settings, health: Health) -> _Parts:
     health.running()
     health.watch()
     logger.info("The projector runs", extra={"action": "started", "registry_partitions": partitions})
-    return _Parts(store, data_plane, control_plane, project, reconcile, tidy_up)
+    return _Parts(store, data_plane, control_plane, project, background, delivery)
+
+
+def _delivery(settings: Settings, hooks: Hooks, store: Store, silence: Silence, health: Health) -> Delivery:
+    return Delivery(
+        hooks,
+        outbox=Outbox(store),
+        silence=silence,
+        metrics=AlertMetrics(health.registry),
+        stalled_after_s=settings.stalled_after_s,
+    )
 
 
 async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
@@ -138,7 +154,7 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
     try:
         while not stop_asked.done():
             done, _ = await asyncio.wait(
-                {parts.project, parts.reconcile, parts.tidy_up, stop_asked},
+                {parts.project, *parts.background, stop_asked},
                 timeout=CRASH_CHECK_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -152,14 +168,16 @@ async def _until_stopped(parts: _Parts, stop_asked: asyncio.Task[bool]) -> None:
 
 
 async def _stop(parts: _Parts) -> None:
-    parts.reconcile.cancel()
-    parts.tidy_up.cancel()
+    for task in parts.background:
+        task.cancel()
     parts.data_plane.stop()
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await asyncio.gather(parts.project, return_exceptions=True)
             await parts.control_plane.stop()
             await parts.data_plane.close()
+            if parts.delivery is not None:
+                await parts.delivery.close()
             await parts.store.close()
     except TimeoutError:
         logger.warning("The projector did not end in time; what was not committed is projected by the next one",

@@ -40,7 +40,7 @@ def _tls(security: KafkaSecurity) -> ssl.SSLContext:
     return context
 
 
-class ClientCredentials(AbstractTokenProvider):
+class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no types
     """Asks the token endpoint anew for each connection: the client has no way to renew a token within one.
 
     Source: RFC 6749, section 4.4.

@@ -1,4 +1,4 @@
-"""`headway-projector`: run, status, migrate, rebuild, verify. Thin: arguments in, exit codes out."""
+"""`headway-projector`: run, status, migrate, rebuild, verify, alerts. Thin: arguments in, exit codes out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from headway_events import HeadwayError
 from headway_events.kafka_refusals import explained, remedy
 
 from headway_projector import app, log
+from headway_projector.alerts import hooks_file, report
+from headway_projector.alerts.outbox import Outbox
 from headway_projector.migrate import migrate
 from headway_projector.rebuild import rebuild, rebuild_from_topic
 from headway_projector.settings import Settings
@@ -29,6 +31,19 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Run a command; 0 when it succeeded, 1 when it did not (and stderr says why)."""
+    arguments = _parser().parse_args()
+    log.configure()
+    try:
+        return _run(Settings.from_environment(), arguments)
+    except HeadwayError as error:
+        logger.critical("%s", error, extra={"action": "failed"})
+        return 1
+    except (OSError, asyncpg.PostgresError, KafkaException) as error:
+        logger.critical("%s", _explained(error), extra={"action": "failed"})
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="headway-projector", description="Project batches into PostgreSQL.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="project until SIGTERM")
@@ -40,27 +55,31 @@ def main() -> int:
     rebuilding.add_argument("--from-topic", action="store_true", help="forget the raw log too, and read the topic")
     verifying = commands.add_parser("verify", help="compare a batch's tables with its raw log; 1 if they differ")
     verifying.add_argument("batch", type=int)
-    arguments = parser.parse_args()
-    log.configure()
-    try:
-        settings = Settings.from_environment()
-        match arguments.command:
-            case "run":
-                uvloop.run(app.run(settings))
-            case "status":
-                print(asyncio.run(_status(settings, every_batch=arguments.all)))
-            case "migrate":
-                print("\n".join(asyncio.run(migrate(settings.database_url))) or "nothing to do")
-            case "rebuild":
-                asyncio.run(_rebuild(settings, arguments.batch, from_topic=arguments.from_topic))
-            case "verify":
-                return asyncio.run(_verify(settings, arguments.batch))
-    except HeadwayError as error:
-        logger.critical("%s", error, extra={"action": "failed"})
-        return 1
-    except (OSError, asyncpg.PostgresError, KafkaException) as error:
-        logger.critical("%s", _explained(error), extra={"action": "failed"})
-        return 1
+    alerting = commands.add_parser("alerts", help="whom batches' news is told to")
+    asked = alerting.add_subparsers(dest="alerts", required=True)
+    listing = asked.add_parser("list", help="print the hooks, and the alerts that are outstanding or were given up")
+    listing.add_argument("--all", action="store_true", help="every alert, not only the oldest")
+    trying = asked.add_parser("test", help="send a hook a test message and print the answer; 1 if it is not taken")
+    trying.add_argument("name", help="the hook's")
+    return parser
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "run":
+            uvloop.run(app.run(settings))
+        case "status":
+            print(asyncio.run(_status(settings, every_batch=arguments.all)))
+        case "migrate":
+            print("\n".join(asyncio.run(migrate(settings.database_url))) or "nothing to do")
+        case "rebuild":
+            asyncio.run(_rebuild(settings, arguments.batch, from_topic=arguments.from_topic))
+        case "verify":
+            return asyncio.run(_verify(settings, arguments.batch))
+        case "alerts" if arguments.alerts == "test":
+            return asyncio.run(_try_hook(settings, arguments.name))
+        case "alerts":
+            print(asyncio.run(_alerts(settings, every_alert=arguments.all)))
     return 0
 
 
@@ -104,6 +123,17 @@ async def _verify(settings: Settings, batch_id: int) -> int:
         differences = await verify(store, batch_id)
     print("\n".join(differences) or "the tables are what the log says")
     return 1 if differences else 0
+
+
+async def _try_hook(settings: Settings, name: str) -> int:
+    taken, answer = await report.trial(hooks_file.read(settings.alerts_file), name)
+    print(answer)
+    return 0 if taken else 1
+
+
+async def _alerts(settings: Settings, *, every_alert: bool) -> str:
+    async with _store(settings) as store:
+        return await report.listing(Outbox(store), hooks_file.read(settings.alerts_file), every_alert=every_alert)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from confluent_kafka import KafkaException
 from headway_events.events import FILE_EVENTS
 from msgspec import Raw
 
+from headway_projector.alerts.rules import Rules
 from headway_projector.copy import storable
 from headway_projector.dead_letters import DeadLetters
 from headway_projector.errors import Fenced
@@ -83,6 +84,7 @@ class DataPlane:
         letters: DeadLetters,
         health: Health,
         identity: TopicIdentity,
+        rules: Rules | None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -90,6 +92,7 @@ class DataPlane:
         self._letters = letters
         self._health = health
         self._identity = identity
+        self._rules = rules  # None: nobody wants to be told anything
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="poll")
         self._memories: dict[str, BatchMemory] = {}  # by topic; what is here is being read
         self._careful: dict[int, int] = {}  # by batch, the offset up to which each response is looked at
@@ -196,6 +199,9 @@ class DataPlane:
 
     def _project(self, decoded: list[tuple[BatchMemory, Decoded]], instead: dict[int, dict[int, str]]) -> Parts:
         parts = [(memory, project(memory, some, storable=instead.get(memory.batch_id, {}))) for memory, some in decoded]
+        if self._rules is not None:
+            for memory, part in parts:
+                part.alerts = self._rules.raised(memory, part)
         self._free_memory()
         return parts
 

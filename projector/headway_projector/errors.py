@@ -4,6 +4,8 @@ HeadwayError
 └── ProjectorError
     ├── InvalidSetting        a HEADWAY_* setting cannot be read
     ├── TokenRefused          the token endpoint gives no token for Kafka
+    ├── InvalidAlerts         the file of the hooks cannot be read, or says something that is not understood
+    ├── NoSuchHook            a hook is not in that file
     ├── Fenced                another projector has moved these batches on
     ├── NoSuchBatch           a batch is not in the tables
     ├── LogDropped            a batch's raw log is not kept any more
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from pathlib import Path
 
 from headway_events import HeadwayError
 
@@ -41,6 +44,23 @@ class TokenRefused(ProjectorError):
             " HEADWAY_KAFKA_OAUTH_CLIENT_ID and HEADWAY_KAFKA_OAUTH_CLIENT_SECRET"
         )
         self.url = url
+
+
+class InvalidAlerts(ProjectorError, ValueError):
+    """The file of the hooks cannot be read, or says something that is not understood."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} (HEADWAY_PROJECTOR_ALERTS_FILE): {what}")
+        self.path = path
+
+
+class NoSuchHook(ProjectorError):
+    """A hook is not in the file."""
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        expected = f"expected {' or '.join(map(repr, known))}" if known else "it has none, or is not named"
+        super().__init__(f"There is no hook {name!r} in the file that HEADWAY_PROJECTOR_ALERTS_FILE names; {expected}")
+        self.name = name
 
 
 class Fenced(ProjectorError):

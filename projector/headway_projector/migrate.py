@@ -1,4 +1,4 @@
-"""Brings the database to today's schema: the numbered files of `sql/migrations`, each once, in order; then grants its views."""
+"""Brings the database to today's schema: the numbered files of `sql/migrations`, each once, in order; then grants."""
 
 from __future__ import annotations
 

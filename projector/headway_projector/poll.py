@@ -32,7 +32,7 @@ from headway_events import (
 from headway_events.events import FILE_EVENTS, StageEvent
 
 from headway_projector.copy import LogRows, escaped
-from headway_projector.rows import BatchRow, DeadLetter, OutcomeChange, RunRow, WorkerRow
+from headway_projector.rows import AlertRow, BatchRow, DeadLetter, OutcomeChange, RunRow, WorkerRow
 
 ROWS_FOR_A_LOOKUP: Final = 4  # that a scan reads in the time in which an index finds one; measured 3 to 8
 
@@ -72,6 +72,21 @@ class StageMemory(msgspec.Struct, kw_only=True):
     workers: dict[str, WorkerRow] = {}  # the busy ones, as the tables have them
 
 
+class Closing(NamedTuple):
+    """A batch_complete that closed a batch."""
+
+    run: int  # the batch's
+    at: datetime | None
+    failed: bool  # whether files had
+
+
+class Failing(NamedTuple):
+    """A run with errors whose counts a poll has changed."""
+
+    run: RunRow
+    errors_before: int
+
+
 class BatchMemory(msgspec.Struct, kw_only=True):
     """What the projector remembers of a batch between two polls."""
 
@@ -81,11 +96,13 @@ class BatchMemory(msgspec.Struct, kw_only=True):
     position: int  # the next offset expected
     committed: int = 0  # the tables stand here at least, unless somebody has reset the batch
     active_at: float = 0.0  # seconds of a monotonic clock: when its last record came
+    run: int = 1  # each stage_start that opens it again begins another
     closed: bool = False
     closed_at: datetime | None = None
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     stages: dict[str, StageMemory] = {}
+    alerted: set[tuple[int, str, str]] = set()  # run, kind and hook of alerts raised since it began to be read
 
     def remembered_files(self) -> int:
         """File outcomes held in memory."""
@@ -111,6 +128,9 @@ class BatchProjection(msgspec.Struct, kw_only=True):
     changed_workers: list[WorkerRow]
     gone_workers: list[tuple[int, str, str]]  # batch, stage, worker
     dead_letters: list[DeadLetter]
+    closings: list[Closing]
+    failing: list[Failing]
+    alerts: list[AlertRow] = []
 
 
 def decode_records(batch_id: int, records: Sequence[RawRecord]) -> Decoded:
@@ -190,20 +210,23 @@ def project(memory: BatchMemory, decoded: Decoded, *, storable: Mapping[int, str
         if not stage.complete or stage.state.status.is_final:
             stage.state.outcomes.clear()
     changed_workers, gone_workers = folding.worker_rows()
+    runs = folding.run_rows()
     return BatchProjection(
         expected_offset=expected,
         batch=BatchRow(
-            memory.batch_id, memory.position, memory.closed, memory.closed_at, memory.first_event_at,
+            memory.batch_id, memory.position, memory.run, memory.closed, memory.closed_at, memory.first_event_at,
             memory.last_event_at,
         ),
         events=len(decoded.events),
         log_rows=folding.log.text(),
         new_outcome_rows=folding.new_outcome_rows(),
         changed_outcomes=folding.changed_outcomes(),
-        runs=folding.run_rows(),
+        runs=runs,
         changed_workers=changed_workers,
         gone_workers=gone_workers,
         dead_letters=[_dead_letter(memory, refusal) for refusal in decoded.refusals],
+        closings=folding.closings,
+        failing=list(folding.failing(runs)),
     )  # fmt: skip
 
 
@@ -223,8 +246,10 @@ class _Folding:
 
     def __init__(self, memory: BatchMemory, log: LogRows) -> None:
         self.log = log
+        self.closings: list[Closing] = []
         self._memory = memory
         self._outcomes: dict[str, dict[str, _NewOutcome]] = {}  # by stage, of its current run: by file
+        self._before: dict[tuple[str, int], tuple[int, int]] = {}  # by stage and run: processed and errors
         self._ended: list[tuple[str, StageMemory, dict[str, _NewOutcome]]] = []  # the runs before, likewise
 
     def fold_file(self, offset: int, event: FileEvent, value: bytes) -> None:
@@ -251,12 +276,17 @@ class _Folding:
                 self._ended.append((event.stage, ended, self._outcomes[event.stage]))
                 self._outcomes[event.stage] = {}
             stage.first_offset, stage.complete = offset, True
-        if isinstance(event, StageStart):
+        if isinstance(event, StageStart) and self._memory.closed:
             self._memory.closed = False
+            self._memory.run += 1
         self.log.add(offset, event, value, state.run)
 
     def close_batch(self, offset: int, event: BatchComplete, value: bytes) -> None:
-        self._memory.closed, self._memory.closed_at = True, event.timestamp
+        memory = self._memory
+        if not memory.closed:
+            failed = any(stage.state.errors for stage in memory.stages.values())
+            self.closings.append(Closing(memory.run, event.timestamp, failed))
+        memory.closed, memory.closed_at = True, event.timestamp
         self.log.add(offset, event, value, None)
 
     def new_outcome_rows(self) -> str:
@@ -287,6 +317,12 @@ class _Folding:
         batch_id = self._memory.batch_id
         return [_run_row(batch_id, name, stage.state, stage.first_offset) for name, stage, _ in self._runs()]
 
+    def failing(self, runs: Iterable[RunRow]) -> Iterator[Failing]:
+        for run in runs:
+            processed, errors = self._before.get((run.stage, run.run), (0, 0))
+            if run.errors and (run.errors != errors or run.processed != processed):
+                yield Failing(run, errors)
+
     def worker_rows(self) -> tuple[list[WorkerRow], list[tuple[int, str, str]]]:
         """The busy workers that are other than the tables say, and those that are busy no more."""
         batch_id = self._memory.batch_id
@@ -311,6 +347,7 @@ class _Folding:
             stage = self._memory.stages[name] = StageMemory(state=StageState(), first_offset=offset, complete=True)
         if name not in self._outcomes:
             self._outcomes[name] = {}
+            self._before[name, stage.state.run] = (stage.state.processed, stage.state.errors)
         return stage
 
     def _runs(self) -> Iterator[tuple[str, StageMemory, dict[str, _NewOutcome]]]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from headway_events import Announcement, BadAnnouncement, TopicNames
 
+from headway_projector.alerts.silence import Silence
 from headway_projector.data_plane import DataPlane
 from headway_projector.health import Health
 from headway_projector.lag import Standing
@@ -41,6 +43,7 @@ class Reconciler:
         store: Store,
         data_plane: DataPlane,
         health: Health,
+        silence: Silence | None,
         rest_after_s: float,
     ) -> None:
         self._topics = topics
@@ -49,6 +52,7 @@ class Reconciler:
         self._store = store
         self._data_plane = data_plane
         self._health = health
+        self._silence = silence
         self._rest_after_s = rest_after_s
         self._wake = asyncio.Event()
 
@@ -107,6 +111,8 @@ class Reconciler:
         readable = mine & topics.keys() - {batch.batch_id for batch in batches if batch.has_problem}
         standings = await self._standings({batch_id: topics[batch_id] for batch_id in readable}, known)
         self._health.stands(standings)
+        if self._silence is not None:
+            self._silence.observe(standings, time.monotonic())
         await self._data_plane.begin(
             {batch_id for batch_id, standing in standings.items() if standing.end != standing.next_offset}
         )

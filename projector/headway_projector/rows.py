@@ -55,10 +55,23 @@ class BatchRow(NamedTuple):
 
     batch_id: int
     next_offset: int
+    run: int
     closed: bool
     closed_at: datetime | None
     first_event_at: datetime | None
     last_event_at: datetime | None
+
+
+class AlertRow(NamedTuple):
+    """A row of alert, if the batch has the labels: whom to tell what of it."""
+
+    batch_id: int
+    run: int
+    kind: str
+    stage: str | None
+    happened_at: datetime | None  # None: now
+    hook: str
+    labels: str  # as JSON
 
 
 class DeadLetter(NamedTuple):

@@ -38,6 +38,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_REST_AFTER_S: seconds without a record after which a batch is looked at once a second."""
     stuck_after_s: int = 60
     """HEADWAY_PROJECTOR_STUCK_AFTER_S: seconds without progress of a batch that has lag until `/healthz` says so."""
+    stalled_after_s: int = 30
+    """HEADWAY_STALLED_AFTER_S: seconds after which a batch under way of which nothing is heard is stalled."""
+    alerts_file: str = ""
+    """HEADWAY_PROJECTOR_ALERTS_FILE: the TOML file that says whom to tell what of batches; empty, the default, means
+    nobody. See docs/operate/alerts.md."""
     topic_kept_s: int = 14 * 24 * 60 * 60
     """HEADWAY_PROJECTOR_TOPIC_KEPT_S: seconds from a batch's last event until its topic is deleted, if the batch is
     closed and the raw log has every event; 0 means never. By default as long as topics keep their records (14 days):
@@ -72,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             remembered_files=_whole(found, "HEADWAY_PROJECTOR_REMEMBERED_FILES", default.remembered_files),
             rest_after_s=_whole(found, "HEADWAY_PROJECTOR_REST_AFTER_S", default.rest_after_s),
             stuck_after_s=_whole(found, "HEADWAY_PROJECTOR_STUCK_AFTER_S", default.stuck_after_s),
+            stalled_after_s=_whole(found, "HEADWAY_STALLED_AFTER_S", default.stalled_after_s),
+            alerts_file=found.get("HEADWAY_PROJECTOR_ALERTS_FILE") or default.alerts_file,
             topic_kept_s=_whole(found, "HEADWAY_PROJECTOR_TOPIC_KEPT_S", default.topic_kept_s),
             log_kept_weeks=_whole(found, "HEADWAY_PROJECTOR_LOG_KEPT_WEEKS", default.log_kept_weeks),
         )

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from headway_projector.alerts import report
+from headway_projector.alerts.outbox import Outbox
 from headway_projector.lag import Standing
 from headway_projector.ownership import owned
 from headway_projector.settings import Settings
@@ -39,6 +41,7 @@ async def status(store: Store, settings: Settings, *, every_batch: bool) -> str:
         KafkaException, OSError, asyncpg.PostgresError: Kafka or PostgreSQL does not answer.
     """
     batches = await store.batch_standings()
+    alerts = await report.summary(Outbox(store))
     topics = Topics(settings.connection, settings.names)
     existing = await asyncio.to_thread(topics.by_batch)
     partitions = await asyncio.to_thread(topics.registry_partitions)
@@ -57,6 +60,7 @@ async def status(store: Store, settings: Settings, *, every_batch: bool) -> str:
             "",
             f"{_plural(len(lines), 'batch', 'batches')}, {sum(line.lag > 0 for line in lines)} behind, "
             f"by {sum(line.lag for line in lines):,} records",
+            *alerts,
         ]
     )
 

@@ -18,13 +18,16 @@ from headway_projector.rows import WorkerRow
 from headway_projector.statements import load
 from headway_projector.statements import rows as _rows
 
-CONNECTIONS: Final = 3  # look up, reconcile and tidy up, beside the one that writes polls
+CONNECTIONS: Final = 4  # look up, reconcile, tidy up and alert, beside the one that writes polls
 COMMAND_TIMEOUT_S: Final = 30.0  # below health.STUCK_AFTER_S: a hung server is waited for, not a reason to end
 CONNECT_TIMEOUT_S: Final = 5.0
 SILENT_S: Final = 5.0  # in a transaction, whose own pauses last milliseconds; below control_plane.SESSION_TIMEOUT_S
 APPLICATION: Final = "headway-projector"
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
-BATCH_COLUMNS: Final = ("batch_ids", "next_offsets", "closed", "closed_at", "first_event_at", "last_event_at")
+BATCH_COLUMNS: Final = (
+    "batch_ids", "next_offsets", "runs", "closed", "closed_at", "first_event_at", "last_event_at",
+)  # fmt: skip
+ALERT_COLUMNS: Final = ("batch_ids", "runs", "kinds", "stages", "happened_at", "hooks", "labels")
 
 _queries: Final = load("queries.sql")
 
@@ -126,6 +129,7 @@ class Store:
                 log_week=row["logweek"],
                 position=row["nextoffset"],
                 committed=row["nextoffset"],
+                run=row["run"],
                 closed=row["closed"],
                 closed_at=row["closedat"],
                 first_event_at=row["firsteventat"],
@@ -176,6 +180,8 @@ class Store:
                 [row for part in projections for row in part.dead_letters],
             )  # fmt: skip
             await _write_columns(connection, "advance_batches", BATCH_COLUMNS, [part.batch for part in projections])
+            alerts = [row for part in projections for row in part.alerts]
+            await _write_columns(connection, "raise_alerts", ALERT_COLUMNS, alerts)
 
     async def end_silent_holders(self) -> int:
         """End the transactions of frozen projectors that keep others from their batches; how many."""

@@ -114,7 +114,7 @@ async def test_a_gateway_that_is_killed_and_comes_back_leaves_the_numbers_right(
     await dashboard.open()
     await dashboard.connection("Live")
     gateway.kill()
-    await dashboard.connection("Reconnecting")
+    await dashboard.connection("Offline since")
     report(event_logger, batch_id, range(30, 70))
     await asyncio.to_thread(gateway.run)
     await dashboard.connection("Live")

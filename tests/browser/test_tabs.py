@@ -156,7 +156,7 @@ async def test_all_tabs_come_through_a_gateway_that_is_killed(
     await all_show(tabs, 100)
     await asyncio.to_thread(gateway.kill)
     for tab in tabs:
-        await tab.connection("Reconnecting")
+        await tab.connection("Offline since")
     topics.write_events(events[101:201])
     await asyncio.to_thread(gateway.run)
     await all_show(tabs, 200)

@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS = sorted(
     path
-    for folder in ("schemas", "producers", "projector", "gateway", "infra", "bench", "examples")
+    for folder in ("schemas", "producers", "projector", "gateway", "clients", "infra", "bench", "examples")
     for name in ("settings.py", "kafka_security.py")
     for path in (REPOSITORY / folder).rglob(name)
 )
@@ -53,4 +53,4 @@ def test_each_setting_is_documented_at_its_field_and_read(path: Path) -> None:
 
 def test_the_settings_of_every_program_were_found() -> None:
     folders = {path.relative_to(REPOSITORY).parts[0] for path in SETTINGS}
-    assert folders >= {"producers", "projector", "gateway", "infra"}
+    assert folders >= {"producers", "projector", "gateway", "clients", "infra"}

@@ -12,7 +12,7 @@ from infra.local.service import free_port
 from support import servers
 from support.certificates import Authority
 
-PASSWORD: Final = "correct horse"  # noqa: S105 - of a broker that lives as long as its tests
+PASSWORD: Final = "correct horse"  # of a broker that lives as long as its tests
 ADMINISTRATOR: Final = "admin"
 USERS: Final = ("pipeline", "projector", "gateway")
 AUDIENCE: Final = "kafka"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -96,20 +96,22 @@ class Topics:
             self._producer.poll(0)
         self._flush("the batch topics")
 
-    def announce(self, batch_id: int, name: str | None = None) -> None:
+    def announce(self, batch_id: int, name: str | None = None, labels: Mapping[str, str] | None = None) -> None:
         """Announce a batch in the registry."""
-        self.announce_all([batch_id], name)
+        self._announce(batch_id, name, labels or {})
+        self._flush(self.names.registry)
 
     def announce_all(self, batch_ids: Iterable[int], name: str | None = None) -> None:
         """Announce batches in the registry."""
         for batch_id in batch_ids:
-            self._announce(batch_id, name)
+            self._announce(batch_id, name, {})
         self._flush(self.names.registry)
 
-    def _announce(self, batch_id: int, name: str | None) -> None:
+    def _announce(self, batch_id: int, name: str | None, labels: Mapping[str, str]) -> None:
         announcement = Announcement(
-            batch_id=batch_id, topic=self.names.of_batch(batch_id), name=name, created_at=datetime.now(UTC)
-        )
+            batch_id=batch_id, topic=self.names.of_batch(batch_id), name=name, labels=dict(labels),
+            created_at=datetime.now(UTC),
+        )  # fmt: skip
         value = encode_announcement(announcement)
         self._producer.produce(self.names.registry, key=registry_key(batch_id), value=value)
 

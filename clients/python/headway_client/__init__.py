@@ -5,7 +5,9 @@ from __future__ import annotations
 from headway_client.api import BatchInfo, StageInfo
 from headway_client.blocking import BlockingClient
 from headway_client.client import HeadwayClient
+from headway_client.connection import Connection
 from headway_client.errors import (
+    BadAddress,
     BadRequest,
     BadStream,
     ClientError,
@@ -17,13 +19,17 @@ from headway_client.errors import (
     Unauthorized,
 )
 from headway_client.messages import EventMessage, Message, OtherMessage, Reset, Snapshot, Update
+from headway_client.notebook import BatchView
 
 __all__ = [
+    "BadAddress",
     "BadRequest",
     "BadStream",
     "BatchInfo",
+    "BatchView",
     "BlockingClient",
     "ClientError",
+    "Connection",
     "EventMessage",
     "Forbidden",
     "GatewayAway",

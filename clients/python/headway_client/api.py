@@ -58,6 +58,10 @@ class BatchInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     last_event_at: datetime | None = None
     archived_at: datetime | None = None
     log_dropped_at: datetime | None = None
+    stalled_after_s: float = 30.0
+    """Seconds of silence after which a stage is stalled."""
+    worker_silent_after_s: float = 20.0
+    """Seconds after which a worker with files in flight is silent."""
 
 
 class BatchPage(msgspec.Struct, frozen=True):
@@ -65,3 +69,34 @@ class BatchPage(msgspec.Struct, frozen=True):
 
     batches: list[BatchInfo]
     next: str | None
+
+
+class FileInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """A file of a group of errors."""
+
+    file_name: str
+
+
+class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Failed files whose errors read alike."""
+
+    type: str | None
+    message: str
+    """The file's name replaced by {file}, each number by #."""
+    count: int
+    """Files."""
+    stages: list[str]
+    first_at: datetime | None
+    last_at: datetime | None
+    files: list[FileInfo]
+    """The first ones."""
+
+
+class ErrorGroups(msgspec.Struct, frozen=True, kw_only=True):
+    """The failed files of the stages' current runs by what their errors say, the most frequent first."""
+
+    files: int
+    """In all groups, those left out of `errors` included."""
+    groups: int
+    """As many as there are."""
+    errors: list[ErrorGroup]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -15,9 +15,11 @@ from headway_events import BatchState
 from yarl import URL
 
 from headway_client.api import BatchInfo, BatchPage
-from headway_client.errors import ClientError, GatewayAway, problem
+from headway_client.connection import Connection
+from headway_client.errors import BadStream, ClientError, GatewayAway, problem
 from headway_client.messages import Message, Update, count
 from headway_client.place import Place, Start, describe
+from headway_client.reconnection import MOST_S
 
 PATIENCE_S: Final = 300.0  # arbitrary: longer than a gateway takes to be restarted or replaced
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -25,6 +27,8 @@ SILENCE_S: Final = 50.0  # three of the heartbeats that a gateway sends when not
 ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S)
 AWAY: Final = (aiohttp.ClientError, OSError, TimeoutError)
+
+Document = TypeVar("Document")
 
 
 class HeadwayClient:
@@ -37,6 +41,7 @@ class HeadwayClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         patience_s: float | None = PATIENCE_S,
+        most_delay_s: float = MOST_S,
     ) -> None:
         """Nothing is connected yet.
 
@@ -45,10 +50,12 @@ class HeadwayClient:
             token: sent as `Authorization: Bearer ...`.
             headers: sent with every request.
             patience_s: how long a stream goes on trying while nothing answers, before GatewayAway; None is for ever.
+            most_delay_s: the longest pause between two tries; short where people look on, long where programs are many.
         """
         self._url = url.rstrip("/")
         self._headers = {**(headers or {}), **({} if token is None else {"Authorization": f"Bearer {token}"})}
         self._patience_s = patience_s
+        self._most_delay_s = most_delay_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,14 +126,15 @@ class HeadwayClient:
         Raises:
             Problem: the gateway refuses; NotFound for a batch that has not begun.
             GatewayAway: it does not answer.
+            BadStream: what answers is no gateway.
         """
-        return msgspec.json.decode(await self._get(f"/api/batches/{batch_id}"), type=BatchInfo)
+        return _read(await self._get(f"/api/batches/{batch_id}"), BatchInfo)
 
     async def batches(self, search: str = "") -> AsyncGenerator[BatchInfo, None]:
         """All batches, newest first, whose name or id contains `search`; raises what `batch` raises."""
         query: Mapping[str, str] | None = {"q": search}
         while query is not None:
-            page = msgspec.json.decode(await self._get("/api/batches", query), type=BatchPage)
+            page = _read(await self._get("/api/batches", query), BatchPage)
             for batch in page.batches:
                 yield batch
             query = None if page.next is None else URL(page.next).query
@@ -137,8 +145,9 @@ class HeadwayClient:
         Raises:
             Problem: the gateway refuses.
             GatewayAway: it does not answer.
+            BadStream: what answers is no gateway.
         """
-        return msgspec.json.decode(await self._get(path, query))
+        return _read(await self._get(path, query), Any)
 
     async def receive(
         self,
@@ -148,9 +157,14 @@ class HeadwayClient:
         last_event_id: str = "",
         stages: Iterable[str] = (),
         event_types: Iterable[str] = (),
+        on_connection: Callable[[Connection], None] = lambda _: None,
     ) -> AsyncGenerator[list[Message], None]:
-        """The same as `stream`, as many messages at a time as have arrived: half the time for one who replays much."""
+        """The same as `stream`, as many messages at a time as have arrived: half the time for one who replays much.
+
+        `on_connection` is told whenever the stream is there, and of each try that failed.
+        """
         place = Place(batch_id, start, last_event_id, stages, event_types, patience_s=self._patience_s)
+        place.reconnection.most_s = self._most_delay_s
         while True:
             try:
                 async with self._opened().get(
@@ -160,6 +174,7 @@ class HeadwayClient:
                         return
                     if response.status == HTTPStatus.OK:
                         place.opened(response.content_type)
+                        on_connection(Connection(live=True))
                         async for chunk in response.content.iter_any():
                             if messages := place.take(chunk):
                                 yield messages
@@ -168,7 +183,10 @@ class HeadwayClient:
                         place.refused(response.status, await response.read(), response.headers.get("Retry-After"))
             except AWAY as error:
                 place.lost(error)
-            await asyncio.sleep(place.delay_s())
+            delay_s = place.delay_s()
+            if place.away:
+                on_connection(Connection(live=False, reason=place.wrong))
+            await asyncio.sleep(delay_s)
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         try:
@@ -184,3 +202,26 @@ class HeadwayClient:
         if self._session is None:
             raise ClientError("The client is not open: use it in `async with HeadwayClient(...) as client`")
         return self._session
+
+
+def converted(found: Any, kind: type[Document]) -> Document:
+    """What `HeadwayClient.get` gives, as a type.
+
+    Raises:
+        BadStream: it is not what a gateway answers.
+    """
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise _no_gateway(error) from error
+
+
+def _read(body: bytes, kind: type[Document]) -> Document:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _no_gateway(error) from error
+
+
+def _no_gateway(error: Exception) -> BadStream:
+    return BadStream(f"Not what a gateway answers ({error}): is there a Headway gateway at the address?")

@@ -2,6 +2,7 @@
 
 HeadwayError
 └── ClientError
+    ├── BadAddress           the gateway's address is none
     ├── GatewayAway          nothing answered for longer than the client's patience
     ├── BadStream            what answered is not a gateway's stream, or says what this version cannot count
     └── Problem              the gateway refused the request (RFC 9457)
@@ -23,6 +24,10 @@ from headway_events import HeadwayError
 
 class ClientError(HeadwayError):
     """The gateway could not be used."""
+
+
+class BadAddress(ClientError):
+    """The address is not one of http or https."""
 
 
 class GatewayAway(ClientError):

@@ -41,11 +41,15 @@ class Place:
         self._last_event_id = last_event_id
         self._patience_s = patience_s
         self._clock = clock
-        self._reconnection = Reconnection()
+        self.reconnection = Reconnection()
+        """How long it waits between its connections."""
+        self.wrong = ""
+        """What was wrong with the last try."""
+        self.away = False
+        """Whether the last try has failed; a stream that has ended as streams should has not."""
         self._parser = EventStreamParser(last_event_id)
         self._closed = False
         self._received = False
-        self._wrong = ""  # what was wrong with the last try
         self._retry_after_s: float | None = None
         self._away_since: float | None = None
         self._at_once = False
@@ -72,7 +76,8 @@ class Place:
         self._parser = EventStreamParser(self._last_event_id)
         self._received = False
         self._away_since = None
-        self._wrong = "the stream has ended"
+        self.away = False
+        self.wrong = "the stream has ended"
 
     def take(self, chunk: bytes) -> list[Message]:
         """The messages that are complete with a chunk.
@@ -84,13 +89,13 @@ class Place:
         messages = [read(frame, self._batch_id) for frame in frames]
         self._last_event_id = self._parser.last_event_id
         if self._parser.retry_ms is not None:
-            self._reconnection.asked_s = self._parser.retry_ms / 1000
+            self.reconnection.asked_s = self._parser.retry_ms / 1000
         if not TELLING.isdisjoint({frame.name for frame in frames}):
             for message in messages:
                 self._closed = is_closed(message, self._closed)
         if messages:
             self._received = True
-            self._reconnection.succeeded()
+            self.reconnection.succeeded()
         return messages
 
     def refused(self, status: int, body: bytes, retry_after: str | None) -> None:
@@ -102,11 +107,13 @@ class Place:
         refusal = problem(status, body)
         if status not in TEMPORARY:
             raise refusal
-        self._wrong = str(refusal)
+        self.wrong = str(refusal)
+        self.away = True
         self._retry_after_s = retry_after_s(retry_after)
         if refusal.type == NO_SNAPSHOT and self._start == "snapshot" and not self._last_event_id:
             self._start = "earliest"  # which gives the same counts, and does not need PostgreSQL
             self._at_once = True
+            self.away = False
 
     def ended(self) -> None:
         """The stream has ended as streams should."""
@@ -114,7 +121,8 @@ class Place:
 
     def lost(self, error: Exception) -> None:
         """There is no connection, or none any more."""
-        self._wrong = describe(error)
+        self.wrong = describe(error)
+        self.away = True
 
     def delay_s(self) -> float:
         """How long to wait before the next connection.
@@ -126,13 +134,13 @@ class Place:
         if self._away_since is None:
             self._away_since = now
         elif self._patience_s is not None and now - self._away_since > self._patience_s:
-            raise GatewayAway(f"Nothing was received for {now - self._away_since:.0f} s: {self._wrong}")
+            raise GatewayAway(f"Nothing was received for {now - self._away_since:.0f} s: {self.wrong}")
         if self._at_once:
             self._at_once = False
             return 0.0
-        delay = self._reconnection.next_delay_s(self._retry_after_s)
+        delay = self.reconnection.next_delay_s(self._retry_after_s)
         self._retry_after_s = None
-        logger.info("Batch %d: connecting again in %.1f s: %s", self._batch_id, delay, self._wrong)
+        logger.info("Batch %d: connecting again in %.1f s: %s", self._batch_id, delay, self.wrong)
         return delay
 
 

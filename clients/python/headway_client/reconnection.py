@@ -23,6 +23,8 @@ class Reconnection:
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self.asked_s = DEFAULT_S
         """The stream's own reconnection time."""
+        self.most_s = MOST_S
+        """What longer and longer delays end at."""
         self._failures = 0
         self._chance = chance
 
@@ -36,7 +38,7 @@ class Reconnection:
         Args:
             retry_after_s: what the answer's Retry-After demands at least.
         """
-        delay = min(MOST_S, max(self.asked_s, LEAST_S) * 2.0 ** min(self._failures, 32))
+        delay = min(self.most_s, max(self.asked_s, LEAST_S) * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return max(delay, retry_after_s or 0.0) * (1 + JITTER * self._chance())
 

@@ -25,6 +25,11 @@ export function go(changes) {
   for (const listener of listeners) listener();
 }
 
+/** Change parameters without a step in the browser's history, as of a control that is moved. @param {Record<string, string | null>} changes */
+export function note(changes) {
+  history.replaceState(null, "", addressWith(changes));
+}
+
 /** Be told when the address is another. @param {() => void} listener */
 export function onAddress(listener) {
   listeners.add(listener);

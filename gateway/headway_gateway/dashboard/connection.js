@@ -3,12 +3,12 @@
  * What the page learns of its batch: counts and events by the client, the rest by asking the API.
  */
 
-import { exactJson, follow as followBatch, resume } from "./client/headway.js";
+import { follow as followBatch, resume } from "./client/headway.js";
+import { eventsBefore } from "./recent.js";
 import { checkSession } from "./session.js";
 import * as store from "./store.js";
 
 const INFO_MS = 10_000; // between looks at what the stream does not tell: name, labels, records that are no events
-const OLDER_EVENTS = 40; // asked for to show 20: checkpoints and heartbeats among them are not shown
 
 /** Follow a batch for as long as the page is open. @param {string} batchId */
 export function follow(batchId) {
@@ -30,12 +30,12 @@ function connect(batchId) {
   current?.close();
   const follower = followBatch(batchId, {
     onState: async (state) => {
-      store.begin(state.batch, notice(state));
+      store.begin(state.batch, state.nextOffset, notice(state));
       if (state.cause !== "snapshot") return;
       const info = await loadInfo(batchId);
       if (info !== null && info.problem !== null) { // what the stream goes on with is not of the batch that was counted
         follower.close();
-        store.begin(resume(info));
+        store.begin(resume(info), info.nextOffset);
         store.setConnection("stopped");
       }
       if (store.state.info.logDroppedAt === null) {
@@ -44,11 +44,19 @@ function connect(batchId) {
     },
     onEvent: store.apply,
     onConnection: (connection) => {
+      const back = connection === "live" && store.state.connection === "offline";
       store.setConnection(connection);
+      if (back) catchUp(batchId);
       if (connection === "refused") loadInfo(batchId); // asks for a token again, if that is why
     },
   });
   current = follower;
+}
+
+/** How much was missed while nothing came: what is in the tables by now, at least. @param {string} batchId */
+async function catchUp(batchId) {
+  const info = await loadInfo(batchId);
+  if (info !== null) store.catchUp(info.nextOffset);
 }
 
 /** What people must know of the numbers that begin here. @param {import("./client/headway.js").StateMessage} state */
@@ -71,16 +79,5 @@ async function loadInfo(batchId) {
 
 /** @param {string} batchId @param {string} stage @param {number} before */
 async function loadOlder(batchId, stage, before) {
-  const query = new URLSearchParams({ stage, before: String(before), order: "desc", limit: String(OLDER_EVENTS) });
-  const response = await fetch(`/api/batches/${batchId}/events?${query}`).catch(() => null);
-  if (response?.ok) {
-    const { events } = exactJson(await response.text());
-    store.addOlder(stage, events.map(recentEvent));
-  }
-}
-
-/** @param {{offset: unknown, data: unknown}} event with exact numbers @returns {store.RecentEvent} */
-function recentEvent({ offset, data }) {
-  const text = JSON.stringify(data);
-  return { offset: JSON.stringify(offset), data: JSON.parse(text), text };
+  store.addOlder(stage, await eventsBefore(batchId, stage, before));
 }

@@ -6,6 +6,8 @@
  * last minutes are cut into windows of equal length: the middle one of their rates is the rate, and the quartiles are
  * how far to trust it. So a pause or a burst of some windows moves neither, and a stage that slows down for good is
  * followed within a minute or so. A stage too slow for that is looked at over as long as it takes.
+ *
+ * Terminals say the same by `headway_client.estimate`; both pass `schemas/vectors/estimates`.
  */
 
 /** @typedef {import("./client/headway.js").StageState} StageState */

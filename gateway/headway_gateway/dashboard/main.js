@@ -3,9 +3,12 @@
 
 import { parameter } from "./address.js";
 import { follow } from "./connection.js";
+import { Herald } from "./herald.js";
+import { listenToKeys } from "./keys.js";
 import { showSession } from "./session.js";
 import { state, subscribe } from "./store.js";
-import { showBatchList } from "./views/batch-list.js";
+import { themeButton } from "./theme.js";
+import { BatchList } from "./views/batch-list.js";
 import { BatchPage } from "./views/batch.js";
 import { charts } from "./views/charts.js";
 import { errors } from "./views/errors.js";
@@ -13,17 +16,20 @@ import { files } from "./views/files.js";
 import { eventLog } from "./views/log.js";
 import { overview } from "./views/overview.js";
 import { Panels } from "./views/panels.js";
+import { replay } from "./views/replay.js";
 import { workers } from "./views/workers.js";
 
-const PANELS = [overview, charts, errors, files, workers, eventLog];
+const PANELS = [overview, charts, errors, files, workers, replay, eventLog];
 const TICK_MS = 1000; // "stalled" and "since" change with time alone
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const batchId = parameter("batchId");
 
-showSession(/** @type {HTMLElement} */ (document.querySelector("header")));
+themeButton(/** @type {HTMLElement} */ (document.getElementById("theme")));
+listenToKeys();
+showSession(/** @type {HTMLElement} */ (document.querySelector("header .tools")));
 if (batchId === null) {
-  showBatchList(main);
+  new BatchList(main);
 } else {
   showBatch(batchId);
 }
@@ -41,9 +47,13 @@ function showBatch(id) {
       page.update(Date.now());
     });
   };
-  const page = new BatchPage(main, new Panels(PANELS, draw));
+  const herald = new Herald();
+  const page = new BatchPage(main, new Panels(PANELS, draw), herald.button);
   subscribe(draw);
-  setInterval(draw, TICK_MS);
+  setInterval(() => {
+    draw();
+    herald.look(Date.now()); // in a hidden tab too, whose reader is the one to be told
+  }, TICK_MS);
   draw();
   follow(id);
 }

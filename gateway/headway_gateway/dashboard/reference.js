@@ -21,7 +21,7 @@ async function draw() {
   main.replaceChildren(
     element("div", { class: "headline" }, element("h1", {}, `${spec.info.title}: HTTP API ${spec.info.version}`)),
     element("div", { class: "intro" }, ...paragraphs(spec.info.description)),
-    element("ul", { class: "contents" }, ...operations.map(({ path, method, operationId }) => element("li", {}, link(operationId, path)))),
+    element("ul", { class: "contents" }, ...operations.map(({ path, operationId }) => element("li", {}, link(operationId, path)))),
     ...operations.map((one) => operation(one, spec)),
     element("div", { class: "operation" }, element("h2", {}, "Who may ask"), ...securitySchemes(spec)),
     element("div", { class: "operation" }, element("h2", {}, "Schemas"), ...schemas(spec)),

@@ -6,7 +6,7 @@ import { emptyBatch } from "./client/headway.js";
 /** @typedef {import("./client/headway.js").BatchState} BatchState */
 /** @typedef {import("./client/headway.js").BatchEvent} BatchEvent */
 /** @typedef {import("./client/headway.js").StageState} StageState */
-/** @typedef {import("./client/headway.js").Connection | "stopped"} Connection */
+/** @typedef {import("./client/headway.js").Connection | "stopped" | "catching-up"} Connection */
 /** @typedef {State["limits"]} Limits */
 
 /**
@@ -33,7 +33,7 @@ import { emptyBatch } from "./client/headway.js";
  */
 
 export const RECENT_EVENTS = 20; // of each stage; older ones are in the log
-const SHOWN = new Set(["stage_start", "file_complete", "file_error", "stage_complete"]);
+export const SHOWN = new Set(["stage_start", "file_complete", "file_error", "stage_complete"]);
 
 class State {
   /** @type {string} as text: JavaScript rounds numbers above 2**53 */
@@ -42,10 +42,14 @@ class State {
   batch = emptyBatch();
   /** @type {Map<string, RecentEvent[]>} newest first */
   recent = new Map();
+  /** That of the first event which has not been counted. */
+  nextOffset = 0;
   /** @type {Connection} */
   connection = "connecting";
   /** @type {number} when the connection became what it is */
   connectionSince = Date.now();
+  /** The offset before which all is old news: what was in the tables when the connection came back. */
+  oldNewsBefore = 0;
   /** What people must know of the numbers shown; empty when all is well. */
   notice = "";
   /** @type {BatchInfo} */
@@ -71,6 +75,12 @@ export function subscribe(listener) {
 
 function changed() {
   for (const listener of listeners) listener();
+}
+
+/** Live, but what comes before this offset is old news. @param {number} offset */
+export function catchUp(offset) {
+  state.oldNewsBefore = offset;
+  if (state.connection === "live" && state.nextOffset < offset) setConnection("catching-up");
 }
 
 /** @param {Connection} connection */
@@ -110,6 +120,8 @@ export function setInfo(info, limits) {
 /** The batch after one more event. @param {import("./client/headway.js").ReceivedEvent} event @param {BatchState} batch */
 export function apply({ id, data, text }, batch) {
   state.batch = batch;
+  state.nextOffset = Number(id) + 1;
+  if (state.connection === "catching-up" && state.nextOffset >= state.oldNewsBefore) setConnection("live");
   if (data.stage !== undefined && SHOWN.has(data.eventType)) {
     const recent = state.recent.get(data.stage) ?? [];
     recent.unshift({ offset: id, data, text });
@@ -119,9 +131,10 @@ export function apply({ id, data, text }, batch) {
   changed();
 }
 
-/** Begin from these counts, and say what people must know of them. @param {BatchState} batch @param {string} notice */
-export function begin(batch, notice = "") {
+/** Begin from these counts, and say what people must know of them. @param {BatchState} batch @param {number} nextOffset @param {string} notice */
+export function begin(batch, nextOffset, notice = "") {
   state.batch = batch;
+  state.nextOffset = nextOffset;
   state.recent.clear();
   state.notice = notice;
   changed();
@@ -131,7 +144,7 @@ export function begin(batch, notice = "") {
 export function addOlder(stage, older) {
   const recent = state.recent.get(stage) ?? [];
   const known = new Set(recent.map((event) => event.offset));
-  const wanted = older.filter((event) => SHOWN.has(event.data.eventType) && !known.has(event.offset));
+  const wanted = older.filter((event) => !known.has(event.offset));
   state.recent.set(stage, [...recent, ...wanted].slice(0, RECENT_EVENTS));
   changed();
 }

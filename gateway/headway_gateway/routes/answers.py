@@ -74,6 +74,11 @@ async def answer_of_batch(
     return answer(unprojected)
 
 
+def neighbour_address(request: web.Request, **place: str) -> str:
+    """The address of the page after or before this one: this request's, from another place."""
+    return str(request.url.without_query_params("after", "before").update_query(place).relative())
+
+
 def next_address(request: web.Request, **changed: str | int) -> str:
     """The address of the next page: this request's, with other parameters."""
     return str(request.url.update_query(changed).relative())

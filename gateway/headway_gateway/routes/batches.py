@@ -17,36 +17,54 @@ from headway_gateway.counts import Limits
 from headway_gateway.errors import NoSuchBatch
 from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.parameters import BatchesQuery, BatchPlace, given
-from headway_gateway.reading import ReadWorker, run_state
+from headway_gateway.reading import BatchSelection, ReadWorker, rank_of, run_state
 from headway_gateway.responses import Batch, BatchDetails, BatchPage, BusyWorker, CurrentRun, Run, StageRun, StageRuns
-from headway_gateway.routes.answers import answer, answer_tagged, next_address
+from headway_gateway.routes.answers import answer, answer_tagged, neighbour_address
 
 
 async def batches(request: web.Request) -> web.Response:
-    """A page of the batches that may be read, newest first."""
+    """A page of the batches that may be read."""
     query = parameters.read(request.query, BatchesQuery)
-    after = given(query.after)
+    place, backwards = _place(query)
     view = _View(request)
+    selection = BatchSelection(
+        search=query.q,
+        labels=[(name, value) for name, _, value in (label.partition(":") for label in query.label)],
+        statuses=query.status,
+        failed=query.failed,
+        silent_since=view.now - view.limits.stalled_after,
+        allowed=request[PRINCIPAL].batches,
+        sort=query.sort,
+        upwards=query.order == "asc",
+    )
     async with request.app[STORE].reading() as reading:
-        page = await reading.batches(
-            after=None if after is None else parameters.read_cursor(after, BatchPlace),
-            search=query.q,
-            labels=[(name, value) for name, _, value in (label.partition(":") for label in query.label)],
-            statuses=query.status,
-            silent_since=view.now - view.limits.stalled_after,
-            upwards=query.order == "asc",
-            limit=query.limit,
-            allowed=request[PRINCIPAL].batches,
-        )
+        page = await reading.batches(selection, place, backwards=backwards, limit=query.limit)
         runs = await reading.runs([row["batchid"] for row in page.rows])
     by_batch = {batch_id: list(some) for batch_id, some in groupby(runs, key=lambda run: run["batchid"])}
-    following = None
-    if page.more:
-        last = page.rows[-1]
-        cursor = parameters.encode_cursor(BatchPlace(last["createdat"], last["batchid"]))
-        following = next_address(request, after=cursor, limit=query.limit)
-    found = [Batch(**view.batch(row, by_batch.get(row["batchid"], []))) for row in page.rows]
-    return answer(BatchPage(batches=found, next=following))
+    before, after = (page.more, True) if backwards else (place is not None, page.more)
+    document = BatchPage(
+        batches=[Batch(**view.batch(row, by_batch.get(row["batchid"], []))) for row in page.rows],
+        previous=neighbour_address(request, before=_cursor(page.rows[0])) if before and page.rows else None,
+        next=neighbour_address(request, after=_cursor(page.rows[-1])) if after and page.rows else None,
+    )
+    return answer_tagged(request, document)
+
+
+def _place(query: BatchesQuery) -> tuple[BatchPlace | None, bool]:
+    """Where the page begins, and whether it is read backwards from there.
+
+    Raises:
+        InvalidParameter: it is no place.
+    """
+    after, before = given(query.after), given(query.before)
+    if after is None and before is not None:
+        return parameters.read_cursor(before, BatchPlace, "before"), True
+    return None if after is None else parameters.read_cursor(after, BatchPlace), False
+
+
+def _cursor(row: asyncpg.Record) -> str:
+    rank = row["rank"] if "rank" in row else rank_of(row["createdat"])
+    return parameters.encode_cursor(BatchPlace(rank, row["batchid"]))
 
 
 async def batch(request: web.Request) -> web.Response:

@@ -26,7 +26,7 @@ FROM batchOverview AS overview ORDER BY createdAt DESC, batchId DESC;
 
 -- name: batches_at
 -- Where the projection of these batches stands.
-SELECT batchId, topic, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek, logDroppedAt
+SELECT batchId, topic, run, closed, closedAt, firstEventAt, lastEventAt, nextOffset, logWeek, logDroppedAt
 FROM batch WHERE batchId = ANY(:batch_ids::bigint[]);
 
 -- name: current_runs
@@ -75,12 +75,23 @@ WHERE waiting.application_name = :application AND waiting.wait_event_type = 'Loc
 -- name: advance_batches!
 -- Move the batches on. Guarded by lock_positions in the same transaction.
 UPDATE batch
-SET nextOffset = new.nextOffset, closed = new.closed, closedAt = new.closedAt,
+SET nextOffset = new.nextOffset, run = new.run, closed = new.closed, closedAt = new.closedAt,
     firstEventAt = new.firstEventAt, lastEventAt = new.lastEventAt
-FROM unnest(:batch_ids::bigint[], :next_offsets::bigint[], :closed::boolean[], :closed_at::timestamptz[],
-            :first_event_at::timestamptz[], :last_event_at::timestamptz[])
-     AS new (batchId, nextOffset, closed, closedAt, firstEventAt, lastEventAt)
+FROM unnest(:batch_ids::bigint[], :next_offsets::bigint[], :runs::integer[], :closed::boolean[],
+            :closed_at::timestamptz[], :first_event_at::timestamptz[], :last_event_at::timestamptz[])
+     AS new (batchId, nextOffset, run, closed, closedAt, firstEventAt, lastEventAt)
 WHERE batch.batchId = new.batchId;
+
+-- name: raise_alerts!
+-- Note whom to tell what, of batches that have been written in this transaction: once each, and only of those with the
+-- hook's labels. What a reset has projected once more is old news.
+INSERT INTO alert (batchId, run, kind, hook, happenedAt, facts)
+SELECT batchId, new.run, new.kind, new.hook, coalesce(new.happenedAt, now()), batchFacts(batchId, new.run, new.stage)
+FROM unnest(:batch_ids::bigint[], :runs::integer[], :kinds::text[], :stages::text[], :happened_at::timestamptz[],
+            :hooks::text[], :labels::jsonb[]) AS new (batchId, run, kind, stage, happenedAt, hook, labels)
+JOIN batch USING (batchId)
+WHERE batch.labels @> new.labels AND batch.nextOffset > batch.alertsFrom
+ON CONFLICT DO NOTHING;
 
 -- name: upsert_runs!
 -- The counts of runs, absolute.
@@ -142,6 +153,7 @@ SELECT place, reason FROM unstorable(:texts::text[]);
 -- name: reset_batch!
 -- Forget all that was projected of a batch, whichever topic it was, so that its topic can be projected from the
 -- beginning. If its week's log was dropped, it goes to this week's, which is always there (ensure_log_weeks).
+-- Its alerts stay, and none is raised again on the way to where it stood; another topic's way is another's (problem).
 WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      b AS (DELETE FROM fileOutcome WHERE batchId = :batch_id),
      c AS (DELETE FROM batchExecutionLog WHERE batchId = :batch_id),
@@ -149,7 +161,8 @@ WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
      e AS (DELETE FROM offsetGap WHERE batchId = :batch_id),
      f AS (DELETE FROM busyWorker WHERE batchId = :batch_id)
 UPDATE batch
-SET nextOffset = 0, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
+SET nextOffset = 0, alertsFrom = CASE WHEN problem IS NULL THEN greatest(alertsFrom, nextOffset) ELSE 0 END,
+    run = 1, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
     topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL,
     logWeek = CASE WHEN logDroppedAt IS NULL THEN logWeek ELSE date_trunc('week', now() AT TIME ZONE 'UTC')::date END
 WHERE batchId = :batch_id;

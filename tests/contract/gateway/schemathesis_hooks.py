@@ -20,8 +20,9 @@ def before_call(context: schemathesis.HookContext, case: Case, _: dict[str, obje
     """A cursor is one that the server gave, and a stream is that of a batch which is finished."""
     query = case.query
     path = case.operation.path
-    if path in CURSORS and "after" in query:
-        query["after"] = CURSORS[path]
+    for name in ("after", "before") if path in CURSORS else ():
+        if name in query:
+            query[name] = CURSORS[path]
     if path == STREAM:
         query["batchId"] = [FINISHED]
         if query.get("mode") == "progress":

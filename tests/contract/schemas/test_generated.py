@@ -83,8 +83,11 @@ def test_a_file_that_is_not_current_is_named_with_the_remedy_and_mended(tmp_path
     assert generate(copy, "--check").returncode == 0
 
 
-def test_the_json_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(EVENTS_SCHEMA)
+def test_each_json_schema_is_one() -> None:
+    schemas = [json.loads(path.read_text("utf-8")) for path in (SCHEMAS / "generated").glob("*.schema.json")]
+    assert {schema["title"] for schema in schemas} == {"A Headway event", "A Headway alert"}
+    for schema in schemas:
+        jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_the_asyncapi_document_is_one() -> None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-from headway_events import Announcement, BatchComplete, Event, FileError, StageStart, encode_announcement, registry_key
+import pytest
+from headway_events import (
+    Announcement,
+    BatchComplete,
+    Event,
+    FileComplete,
+    FileError,
+    StageStart,
+    encode_announcement,
+    registry_key,
+)
+from yarl import URL
 
 from support.api import every, get
 from support.eventually import eventually
@@ -67,3 +79,88 @@ async def test_batches_are_found_by_state_and_labels_in_either_order(
     assert await listed("label=parity:1&label=parity:0") == []
     assert await listed("label=other:1") == []
     assert await listed("label=parity:") == []
+
+
+def counted(batch_id: int, *, total: int | None, done: int, failed: int, at: datetime) -> list[Event]:
+    """A batch with so many files done and failed, whose last event happened at this time."""
+    events: list[Event] = [StageStart(batch_id=batch_id, timestamp=at, stage="denoise", total_files=total)]
+    events += [
+        FileComplete(batch_id=batch_id, timestamp=at, stage="denoise", file_name=f"{number}") for number in range(done)
+    ]
+    events += [
+        FileError(batch_id=batch_id, timestamp=at, stage="denoise", file_name=f"bad{number}")
+        for number in range(failed)
+    ]
+    return events
+
+
+async def test_batches_are_ordered_by_progress_errors_and_last_event_and_paged_both_ways(
+    client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
+) -> None:
+    now = datetime.now(UTC)
+    shapes = [(10, 1, 0), (10, 8, 1), (None, 5, 2), (100, 50, 0), (10, 0, 2), (4, 1, 1), (10, 9, 1)]
+    batches = {batch_id + number: shape for number, shape in enumerate(shapes)}
+    for number, (one, (total, done, failed)) in enumerate(batches.items()):
+        topics.create(one)
+        topics.announce(one)
+        events = counted(one, total=total, done=done, failed=failed, at=now - timedelta(hours=(number * 3) % 7))
+        topics.write_events(events)
+        await tables.wait_for(one, len(events))
+
+    def share(one: int) -> float:
+        total, done, failed = batches[one]
+        return -1 if total is None else (done + failed) / total
+
+    ranks: dict[str, Callable[[int], float]] = {
+        "progress": share,
+        "errors": lambda one: float(batches[one][2]),
+        "updated": lambda one: -float(((one - batch_id) * 3) % 7),
+    }
+    for sort, rank in ranks.items():
+        for order, sign in (("desc", -1), ("asc", 1)):
+            wanted = sorted(batches, key=lambda one: (sign * rank(one), sign * one))
+            address = f"/api/batches?limit=3&sort={sort}&order={order}"
+            assert [one["batchId"] for one in await every(client, address, "batches")] == wanted, address
+            assert await backwards(client, address) == wanted, address
+    assert await backwards(client, "/api/batches?limit=2") == list(batches)[::-1]
+    failing = await every(client, "/api/batches?limit=2&failed=true&order=asc", "batches")
+    assert [one["batchId"] for one in failing] == [one for one in batches if batches[one][2]]
+
+
+async def backwards(client: aiohttp.ClientSession, address: str) -> list[int]:
+    """The batches of all pages, from the last page by `previous` addresses to the first one."""
+    page = await get(client, address)
+    assert page["previous"] is None
+    while page["next"] is not None:
+        page = await get(client, URL(page["next"], encoded=True))
+    found = [one["batchId"] for one in page["batches"]]
+    while page["previous"] is not None:
+        page = await get(client, URL(page["previous"], encoded=True))
+        assert page["next"] is not None
+        found = [one["batchId"] for one in page["batches"]] + found
+    return found
+
+
+async def test_a_page_that_has_not_changed_is_not_sent_again(
+    client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
+) -> None:
+    topics.create(batch_id)
+    topics.announce(batch_id)
+    topics.write_events(
+        [StageStart(batch_id=batch_id, timestamp=datetime.now(UTC) + timedelta(days=1), stage="denoise")]
+    )
+    await tables.wait_for(batch_id, 1)
+    async with client.get("/api/batches") as response:
+        tag = response.headers["ETag"]
+    async with client.get("/api/batches", headers={"If-None-Match": tag}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+    topics.write_events([FileComplete(batch_id=batch_id, stage="denoise", file_name="a")])
+    await tables.wait_for(batch_id, 2)
+    async with client.get("/api/batches", headers={"If-None-Match": tag}) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("query", ["sort=size", "before=zzz", "after=W10=", "failed=perhaps"], ids=lambda query: query)
+async def test_what_the_list_cannot_be_asked_for_is_said(client: aiohttp.ClientSession, query: str) -> None:
+    problem = await get(client, f"/api/batches?{query}", 400)
+    assert problem["parameter"] == query.partition("=")[0]

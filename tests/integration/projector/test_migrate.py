@@ -10,6 +10,7 @@ from headway_projector.errors import MigrationFailed
 from headway_projector.migrate import migrate, migrations
 
 VIEWS = {
+    "batchcounts",
     "batchoverview",
     "stagerun",
     "fileoutcomeview",

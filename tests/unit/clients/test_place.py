@@ -130,3 +130,18 @@ def test_the_streams_reconnection_time_is_kept() -> None:
     reading.take(b"retry: 7000\n\n")
     reading.lost(ConnectionResetError())
     assert 7 <= reading.delay_s() <= 7 * 1.5
+
+
+def test_it_is_away_after_a_try_that_failed_and_not_after_a_stream_that_ended() -> None:
+    reading = place("snapshot")
+    assert not reading.away
+    reading.refused(503, DATABASE_AWAY, None)
+    assert not reading.away  # as it goes on at once, from the first event
+    reading.lost(OSError("no route"))
+    assert (reading.away, reading.wrong) == (True, "OSError: no route")
+    reading.opened("text/event-stream")
+    assert not reading.away
+    reading.ended()
+    assert not reading.away
+    reading.refused(503, b"", None)
+    assert reading.away

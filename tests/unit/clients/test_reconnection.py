@@ -20,6 +20,12 @@ def test_the_delay_doubles_with_each_failure_up_to_the_bound() -> None:
     assert delays(reconnection, 7) == [3, 6, 12, 24, 48, MOST_S, MOST_S]
 
 
+def test_the_bound_is_lower_where_somebody_looks_on() -> None:
+    reconnection = Reconnection(chance=lambda: 0.0)
+    reconnection.most_s = 5.0
+    assert delays(reconnection, 4) == [2, 4, 5, 5]
+
+
 def test_a_success_begins_anew() -> None:
     reconnection = Reconnection(chance=lambda: 0.0)
     before = delays(reconnection, 4)

@@ -11,7 +11,8 @@ import { element, setAttribute, setText } from "./elements.js";
 const CONNECTION = {
   connecting: "Connecting",
   live: "Live",
-  offline: "Reconnecting, no news since",
+  "catching-up": "Catching up",
+  offline: "Offline since",
   finished: "Finished",
   unknown: "Waiting for this batch to begin",
   refused: "Your token is not for this batch",
@@ -19,15 +20,15 @@ const CONNECTION = {
 };
 
 export class BatchPage {
-  /** @param {HTMLElement} main @param {import("./panels.js").Panels} panels */
-  constructor(main, panels) {
+  /** @param {HTMLElement} main @param {import("./panels.js").Panels} panels @param {HTMLElement[]} tools beside the title */
+  constructor(main, panels, ...tools) {
     this.panels = panels;
     this.title = element("h1");
     this.status = element("span", { class: "pill" });
     this.subline = element("p", { class: "subline" });
     this.notice = element("p", { class: "notice", role: "status", hidden: "" });
     main.replaceChildren(
-      element("div", { class: "headline" }, this.title, this.status), this.subline, this.notice, panels.tabs, panels.body,
+      element("div", { class: "headline" }, this.title, this.status, ...tools), this.subline, this.notice, panels.tabs, panels.body,
     );
   }
 
@@ -69,9 +70,10 @@ function labels() {
 
 function showConnection() {
   const shown = /** @type {HTMLElement} */ (document.getElementById("connection"));
-  setAttribute(shown, "data-state", state.connection);
-  const since = state.connection === "offline" ? ` ${timeOfDay(new Date(state.connectionSince).toISOString())}` : "";
-  setText(shown, CONNECTION[state.connection] + since);
+  const { connection } = state;
+  setAttribute(shown, "data-state", connection);
+  const since = connection === "offline" ? ` ${timeOfDay(new Date(state.connectionSince).toISOString())}, reconnecting` : "";
+  setText(shown, CONNECTION[connection] + since);
 }
 
 /** The page's title shows how far the batch is. @param {import("../client/headway.js").StageState[]} stages */

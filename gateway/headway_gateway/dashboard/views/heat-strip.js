@@ -51,8 +51,7 @@ export class HeatStrip {
    * @param {number} width pixels
    */
   update(run, inFlight, width) {
-    const style = getComputedStyle(document.documentElement);
-    const colours = Object.fromEntries(Object.entries(COLOURS).map(([kind, name]) => [kind, style.getPropertyValue(name)]));
+    const colours = Object.fromEntries(Object.entries({ ...COLOURS, cursor: "--text" }).map(([kind, name]) => [kind, this.colour(name)]));
     const key = JSON.stringify([this.source.version, run.stage, run.run, inFlight, width, this.cursor, colours, devicePixelRatio]);
     if (key === this.drawn) return;
     if (run.stage !== this.stage) this.cursor = -1;
@@ -65,6 +64,12 @@ export class HeatStrip {
     performance.clearMeasures("heat-strip"); // the last one is enough: the page stays open for days
     performance.measure("heat-strip", { start });
     this.describe(run, inFlight);
+  }
+
+  /** A colour of the page as the canvas takes it: the property alone would be the choice between light and dark. @param {string} name */
+  colour(name) {
+    this.canvas.style.color = `var(${name})`;
+    return getComputedStyle(this.canvas).color;
   }
 
   /** @param {Record<string, string>} colours @param {number} width */
@@ -83,7 +88,7 @@ export class HeatStrip {
       drawCell(context, cell, (place % columns) * size, Math.floor(place / columns) * size, size - 1, colours);
     }
     if (this.cursor >= 0 && this.cursor < this.cells.length) {
-      context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--text");
+      context.strokeStyle = colours.cursor;
       context.lineWidth = 2;
       context.strokeRect((this.cursor % columns) * size, Math.floor(this.cursor / columns) * size, size - 1, size - 1);
     }

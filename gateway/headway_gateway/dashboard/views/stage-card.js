@@ -50,7 +50,7 @@ export class StageCard {
   /**
    * @param {StageState} stage
    * @param {RecentEvent[]} recent newest first
-   * @param {import("../estimate.js").Estimate} estimate
+   * @param {import("../estimate.js").Estimate | null} estimate null where none is shown
    * @param {number} now
    * @param {import("../store.js").Limits} limits
    */
@@ -65,7 +65,7 @@ export class StageCard {
     setAttribute(this.fillErrors, "data-any", String(stage.errors > 0));
     setText(this.percent, percentText(stage));
     setText(this.files, filesText(stage));
-    setText(this.pace, paceText(stage, estimate));
+    setText(this.pace, estimate === null ? "" : paceText(stage, estimate));
     setAttribute(this.track, "aria-valuetext", filesText(stage));
     setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || null); // unknown is not 0
     const total = stage.total === null ? "unknown" : count(stage.total);

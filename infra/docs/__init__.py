@@ -1,0 +1,1 @@
+"""What makes the documentation's site out of docs/ and the files beside it."""

@@ -1,0 +1,1 @@
+"""Alerts: which batches' news is told to which webhooks (`rules`, `silence`), and its delivery (`delivery`)."""
