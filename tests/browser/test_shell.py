@@ -81,6 +81,15 @@ async def test_axe_finds_nothing_on_any_part(dashboard: Dashboard, page: Page, s
     assert {panel: violations for panel, violations in found.items() if violations} == {}
 
 
+async def test_the_tab_shows_how_far_the_batch_is(dashboard: Dashboard, page: Page) -> None:
+    await dashboard.open()
+    await expect(page).to_have_title(f"66% · Batch {dashboard.address.partition('=')[2]} · Headway", timeout=WAIT_MS)
+    icon = await page.locator("link[rel=icon]").get_attribute("href")
+    assert icon == "/static/progress/6.svg"
+    answer = await page.request.get(f"{dashboard.address.partition('/?')[0]}{icon}")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+
 async def test_a_theme_is_chosen_and_kept(dashboard: Dashboard, page: Page) -> None:
     await page.emulate_media(color_scheme="dark")
     await dashboard.open()

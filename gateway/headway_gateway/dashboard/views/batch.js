@@ -48,7 +48,7 @@ export class BatchPage {
     this.updateNotice();
     this.panels.update(now);
     showConnection();
-    document.title = title(stages.map(([, stage]) => stage));
+    showOnTab(batchPercent(stages.map(([, stage]) => stage)));
   }
 
   updateNotice() {
@@ -76,9 +76,11 @@ function showConnection() {
   setText(shown, CONNECTION[connection] + since);
 }
 
-/** The page's title shows how far the batch is. @param {import("../client/headway.js").StageState[]} stages */
-function title(stages) {
-  const percent = batchPercent(stages);
+/** The browser's tab shows how far the batch is, in words and as a ring that closes. @param {number | null} percent */
+function showOnTab(percent) {
   const progress = percent === null ? "" : `${percent}% · `;
-  return `${progress}${state.info.name ?? `Batch ${state.batchId}`} · Headway`;
+  document.title = `${progress}${state.info.name ?? `Batch ${state.batchId}`} · Headway`;
+  const icon = percent === null ? "/static/favicon.svg" : `/static/progress/${Math.floor(percent / 10)}.svg`;
+  const link = document.querySelector("link[rel=icon]");
+  if (link !== null) setAttribute(link, "href", icon);
 }
