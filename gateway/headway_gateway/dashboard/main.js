@@ -49,10 +49,13 @@ function showBatch(id) {
   };
   const herald = new Herald();
   const page = new BatchPage(main, new Panels(PANELS, draw), herald.button);
-  subscribe(draw);
+  subscribe(() => {
+    draw();
+    if (document.hidden) herald.look(Date.now()); // its reader is the one to be told, and its timers come once a minute
+  });
   setInterval(() => {
     draw();
-    herald.look(Date.now()); // in a hidden tab too, whose reader is the one to be told
+    herald.look(Date.now());
   }, TICK_MS);
   draw();
   follow(id);
