@@ -25,6 +25,10 @@ down: ## stop all that `make up` started
 test: setup-tests ## run every test on real Kafka, PostgreSQL and Chromium: ARGS='-k name' FAULTS=full
 	HEADWAY_TEST_FAULTS='$(FAULTS)' tests/run $(ARGS)
 
+soak: $(STAMP) ## run everything under faults and check every invariant: MINUTES=20 SEED=n
+	@$(PY) -m infra.local install --for stack
+	PYTHONPATH=tests:. $(PY) -m soak --minutes '$(MINUTES)' --seed '$(SEED)'
+
 bench: $(STAMP) ## measure, beside the limits in the same run: QUESTIONS='replay produce'
 	@$(PY) -m infra.local install --for stack,browser
 	$(PY) -m bench $(QUESTIONS)
@@ -38,6 +42,9 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files
 	$(PY) -m headway_gateway.openapi --check
 	$(PY) -m infra.docs.settings_reference --check
 	$(SITE)
+
+release: $(STAMP) ## build the distributions into dist/ and try them in a clean environment: VERSION=x.y.z
+	$(PY) -m infra.release --version '$(VERSION)'
 
 docs: $(STAMP) ## the documentation as a site, in build/site
 	$(SITE)
@@ -69,4 +76,4 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	touch $@
 
-.PHONY: help demo up down test bench check docs format lock setup setup-tests clean
+.PHONY: help demo up down test soak bench check release docs format lock setup setup-tests clean

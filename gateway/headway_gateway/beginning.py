@@ -11,16 +11,14 @@ from typing import Final
 import msgspec
 
 from headway_gateway import position, sse
-from headway_gateway.errors import LogDropped, NoSuchBatch
+from headway_gateway.errors import KafkaAway, LogDropped, NoSuchBatch
 from headway_gateway.position import After, At, Beginning, Reset, Since, Start
 from headway_gateway.replay import Replay, replay
 from headway_gateway.store import Store
 from headway_gateway.subscription import EventLane
 from headway_gateway.topic_feed import FeedHub
 
-FAILOVER_S: Final = (
-    2.0  # for a new leader to learn how far its topic goes; a topic made anew is said to be one after it
-)
+FAILOVER_S: Final = 2.0  # for a new leader to learn how far its topic goes, once all replicas are in sync
 ASK_AGAIN_S: Final = 0.1
 
 
@@ -121,9 +119,17 @@ class Beginnings:
         """Wait for the feed to come to an offset that the topic has already.
 
         The tables, or another gateway that gave the id, can be ahead of this one by a moment. So can they be ahead of
-        Kafka: a new leader learns a moment after the death of the old one how far records are committed.
+        Kafka: a new leader learns a moment after the death of the old one how far records are committed, or as long
+        after it as a replica is away. Only then is a topic that ends before the offset another than it was.
+
+        Raises:
+            KafkaAway: it cannot be told yet.
         """
-        if sequence.topic is None or offset <= sequence.end:
+        if offset <= sequence.end:
+            return
+        if sequence.topic is None:
+            if sequence.lost is not None:
+                raise KafkaAway(sequence.lost)
             return
         deadline = time.monotonic() + FAILOVER_S
         while (offsets := await self._hub.offsets(sequence.topic)) is not None:
@@ -131,5 +137,7 @@ class Beginnings:
                 await sequence.more_than(offset - 1)
                 return
             if time.monotonic() > deadline:
+                if not await self._hub.is_whole(sequence.topic):
+                    raise KafkaAway("Not all replicas of the topic are in sync: it may go on further than it says.")
                 return
             await asyncio.sleep(ASK_AGAIN_S)

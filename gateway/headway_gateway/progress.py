@@ -81,7 +81,7 @@ class BatchProgress:
     async def _count(self) -> None:
         news = asyncio.Event()
         with self._sequence.watched(news):
-            while self._sequence.lost is None:
+            while True:
                 news.clear()
                 while self.position < self._sequence.end:
                     chunk = await self._sequence.chunk_at(self.position)
@@ -90,8 +90,10 @@ class BatchProgress:
                     self.closed = self._state.closed
                     self.position = chunk.next_offset
                     self._wake()
+                if self._sequence.lost is not None:
+                    self.failure = RequestError(self._sequence.lost)
+                    return
                 await news.wait()
-            self.failure = RequestError(self._sequence.lost)
 
     def _fold(self, chunk: Chunk) -> dict[str, StageStanding]:
         """Fold a chunk's events from the position on; how the stages that they changed stand."""

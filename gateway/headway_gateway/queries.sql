@@ -91,7 +91,7 @@ SELECT topicOffset, value FROM (
         SELECT topicOffset, value FROM eventLog
         WHERE batchId = :batch_id AND topicOffset >= :first_offset AND topicOffset < :end_offset
         ORDER BY topicOffset LIMIT :most
-    ) AS some
+    ) AS page
 ) AS measured
 WHERE bytesBefore < :most_bytes
 ORDER BY topicOffset;

@@ -20,10 +20,13 @@ from headway_gateway.topic_feed import FeedHub, TopicFeed
 class Replay:
     """A batch's events, from `first` to `end`, which grows while the topic does."""
 
-    def __init__(self, feed: TopicFeed | None, archive: Archive | None, *, dropped: bool = False) -> None:
+    def __init__(
+        self, feed: TopicFeed | None, archive: Archive | None, *, dropped: bool = False, missed: bool = False
+    ) -> None:
         assert feed is not None or archive is not None
         self._feed = feed
         self._archive = archive
+        self._missed = missed  # there is no topic, and there should be
         self.dropped = dropped
         """Whether no event of it is kept any more: it can be read from its end only."""
 
@@ -55,13 +58,15 @@ class Replay:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows the end: the batch is closed, or its topic gone."""
-        return self._feed is None or self._feed.closed
+        """Whether nothing follows the end: the batch is closed, or its topic was deleted as it was over."""
+        return not self._missed if self._feed is None else self._feed.closed
 
     @property
     def lost(self) -> str | None:
-        """Why the stream must end though the batch has not: its topic went while it was read."""
-        return None if self._feed is None else self._feed.lost
+        """Why the stream must end though the batch has not: its topic is missed, or went while it was read."""
+        if self._feed is not None:
+            return self._feed.lost
+        return "Its topic is not there, and may be again." if self._missed else None
 
     async def chunk_at(self, offset: int) -> Chunk:
         """The chunk with this offset, which is below the end; it may begin before it.
@@ -99,7 +104,9 @@ async def replay(batch_id: int, hub: FeedHub, store: Store) -> AsyncIterator[Rep
             if overview is None:
                 raise NoSuchBatch(batch_id)
             archive = Archive(store, batch_id, overview["nextoffset"])
-            yield Replay(None, archive, dropped=overview["logdroppedat"] is not None)
+            # Brokers that have just started can say of a topic that there is none.
+            missed = overview["archivedat"] is None and not overview["closed"]
+            yield Replay(None, archive, dropped=overview["logdroppedat"] is not None, missed=missed)
         else:
             yield Replay(feed, await _archive_before(feed, batch_id, store) if feed.first else None)
 

@@ -131,7 +131,7 @@ async def _start(settings: Settings, hooks: Hooks, health: Health) -> _Parts:
         reconciler.look()
 
     control_plane.listen(announced=reconciler.announce, reassigned=reassigned)
-    await control_plane.start()
+    await _until_there(health, "Kafka", control_plane.start)
     health.turned()
     health.running()
     health.watch()

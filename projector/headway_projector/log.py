@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Final
+
+LIBRARIES: Final = ("faust", "mode", "aiokafka")
+REPEATED_AFTER_S: Final = 60.0
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "data", "taskName"}
 
@@ -16,10 +21,33 @@ class _Formatter(logging.Formatter):
         return " ".join([line, *(f"{name}={value!r}" for name, value in fields.items())])
 
 
+class Repetitions(logging.Filter):
+    """Lets the same line of a library through once a minute: of a Kafka that is away aiokafka says forty a second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}  # when, by the logger and the line without its arguments
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be logged."""
+        if not record.name.startswith(LIBRARIES):
+            return True
+        now = self._clock()
+        self._said = {line: at for line, at in self._said.items() if now - at < REPEATED_AFTER_S}
+        line = (record.name, str(record.msg))
+        if line in self._said:
+            return False
+        self._said[line] = now
+        return True
+
+
 def configure(level: str = "INFO") -> None:
-    """Log to stderr. Faust and its Kafka client are only heard from WARNING on."""
+    """Log to stderr. Faust and its Kafka client are only heard from WARNING on, and not all the time."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Repetitions())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("faust", "mode", "aiokafka"):
+    for noisy in LIBRARIES:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # who needs a connection says that there is none

@@ -71,10 +71,12 @@ class Store:
         Raises:
             OSError, asyncpg.PostgresError: PostgreSQL does not answer, or refuses.
         """
-        return cls(
-            await _pool(database_url, CONNECTIONS),
-            await _pool(database_url, 1, synchronous_commit="off"),
-        )
+        pool = await _pool(database_url, CONNECTIONS)
+        try:
+            return cls(pool, await _pool(database_url, 1, synchronous_commit="off"))
+        except BaseException:
+            pool.terminate()  # who tries again would leave one behind each time
+            raise
 
     async def close(self) -> None:
         """Close the connections."""

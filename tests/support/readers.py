@@ -46,16 +46,21 @@ class Told:
         return f"{self.count} messages, {self.summary[1][:8]}"
 
 
+def streamed(record: Record) -> bytes:
+    """What a stream must give of a record that is an event: a file's outcome is added."""
+    value = record.value or b""
+    if value.startswith(b'{"eventType":"file_complete"'):
+        return value[:-1] + b',"status":"success"}'
+    if value.startswith(b'{"eventType":"file_error"'):
+        return value[:-1] + b',"status":"error"}'
+    return value
+
+
 def as_streamed(records: Sequence[Record]) -> Told:
-    """What a stream must give of a topic in which every record is an event of `support.batches`."""
+    """What a stream must give of a topic in which every record is an event."""
     whole = Told()
     for record in records:
-        value = record.value or b""
-        if value.startswith(b'{"eventType":"file_complete"'):
-            value = value[:-1] + b',"status":"success"}'
-        elif value.startswith(b'{"eventType":"file_error"'):
-            value = value[:-1] + b',"status":"error"}'
-        whole.add(value)
+        whole.add(streamed(record))
     return whole
 
 

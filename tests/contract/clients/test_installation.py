@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import venv
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-INSTALL_TIMEOUT_S = 170
+from infra.release.clean_environment import INSTALL_TIMEOUT_S, CleanEnvironment
 
 
 @pytest.mark.timeout(2 * INSTALL_TIMEOUT_S)
-def test_the_command_asks_for_its_extra_and_works_with_it(tmp_path: Path) -> None:
-    venv.create(tmp_path, with_pip=True)
-    python, headway = str(tmp_path / "bin" / "python"), str(tmp_path / "bin" / "headway")
-    pip = [python, "-m", "pip", "--disable-pip-version-check"]
-
-    def install(*packages: str) -> set[str]:
-        done = subprocess.run(
-            [*pip, "install", "--quiet", *packages],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=INSTALL_TIMEOUT_S,
-            cwd=REPOSITORY,
-        )
-        assert done.returncode == 0, done.stderr
-        listed = subprocess.run([*pip, "list", "--format=json"], capture_output=True, check=True).stdout
-        return {package["name"].lower() for package in json.loads(listed)}
-
-    plain = install("./schemas", "./clients/python")
+def test_the_command_asks_for_its_extra_and_works_with_it(clean_environment: CleanEnvironment) -> None:
+    plain = clean_environment.install("headway-events", "headway-client")
     assert {"headway-client", "headway-events", "aiohttp", "msgspec"} <= plain
     assert not plain & {"headway", "rich", "ipython", "confluent-kafka"}
-    without = subprocess.run([headway, "--help"], capture_output=True, text=True, check=False)
+    without = clean_environment.run("headway", "--help")
     assert without.returncode == 1
     assert "pip install 'headway-client[cli]'" in without.stderr
-    assert install("./clients/python[cli]") - plain == {"rich", "markdown-it-py", "mdurl", "pygments"}
-    helped = subprocess.run([headway, "--help"], capture_output=True, text=True, check=False)
+    assert clean_environment.install("headway-client[cli]") - plain == {"rich", "markdown-it-py", "mdurl", "pygments"}
+    helped = clean_environment.run("headway", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "wait until a batch is finished" in helped.stdout
 

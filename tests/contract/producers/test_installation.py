@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-INSTALL_TIMEOUT_S = 110
+from infra.release.clean_environment import INSTALL_TIMEOUT_S, CleanEnvironment
+from infra.release.distributions import REPOSITORY
 
 
-@pytest.mark.timeout(INSTALL_TIMEOUT_S + 10)
-def test_a_worker_gets_confluent_kafka_and_msgspec_and_nothing_else(tmp_path: Path) -> None:
-    venv.create(tmp_path, with_pip=True)
-    python = str(tmp_path / "bin" / "python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    packages = [str(REPOSITORY / "schemas"), str(REPOSITORY / "producers")]
-    done = subprocess.run(
-        [*pip, "install", "--quiet", *packages],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=INSTALL_TIMEOUT_S,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    listed = subprocess.run([*pip, "list", "--format=json"], capture_output=True, check=True, cwd=tmp_path).stdout
-    installed = {package["name"] for package in json.loads(listed)}
-    assert installed - {"pip", "setuptools"} == {"headway", "headway-events", "confluent-kafka", "msgspec"}
-    subprocess.run([python, "-c", "from headway import EventLogger"], check=True, cwd=tmp_path)
+@pytest.mark.timeout(INSTALL_TIMEOUT_S)
+def test_a_worker_gets_confluent_kafka_and_msgspec_and_nothing_else(clean_environment: CleanEnvironment) -> None:
+    installed = clean_environment.install("headway-events", "headway")
+    assert installed == {"headway", "headway-events", "confluent-kafka", "msgspec"}
+    assert clean_environment.run("python", "-c", "from headway import EventLogger").returncode == 0
 
 
 def test_the_guides_calls_are_typed(tmp_path: Path) -> None:

@@ -112,7 +112,12 @@ def _totals(batch: BatchState) -> Any:
 
 
 async def test_a_topic_that_is_gone_replays_from_the_log_with_the_same_ids_and_bytes(
-    client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
+    client: aiohttp.ClientSession,
+    make_gateway: Callable[..., Program],
+    projector: Program,
+    topics: Topics,
+    tables: Tables,
+    batch_id: int,
 ) -> None:
     topic = topics.create(batch_id)
     topics.announce(batch_id)
@@ -121,9 +126,30 @@ async def test_a_topic_that_is_gone_replays_from_the_log_with_the_same_ids_and_b
 
     await tables.wait_for(batch_id, len(live))
     topics.delete(topic)
-    await asyncio.sleep(1)
-    assert await read(client, batch_id) == live
-    assert await read(client, batch_id, headers={"Last-Event-ID": "2500"}) == live[2501:]
+    another = make_gateway()  # which has nothing of the topic in memory
+    another.run()
+    async with aiohttp.ClientSession(another.url) as late:
+        assert await read(late, batch_id) == live
+        assert await read(late, batch_id, headers={"Last-Event-ID": "2500"}) == live[2501:]
+
+
+async def test_who_follows_an_open_batch_whose_topic_is_not_there_is_not_told_that_nothing_follows(
+    client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
+) -> None:
+    topic = topics.create(batch_id)
+    topics.announce(batch_id)
+    events = list(batch_events(batch_id, 10))[:-1]
+    topics.write_events(events)
+    await tables.wait_for(batch_id, len(events))
+    topics.delete(topic)  # as a broker that has just started may say
+    found = await read(client, batch_id)
+    assert ids(found) == list(range(len(events)))
+    assert await read(client, batch_id, headers={"Last-Event-ID": found[-1].id}) == []
+    counts = await read(client, batch_id, {"mode": "progress"})
+    assert counts[-1].json()["processed"] == 10
+    ahead = {"batchId": str(batch_id), "lastEventId": str(len(events))}
+    async with client.get("/api/stream", params=ahead) as response:
+        assert response.status == 503
 
 
 async def test_streams_do_not_need_postgresql_and_a_snapshot_says_that_it_does(

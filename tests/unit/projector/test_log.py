@@ -1,0 +1,33 @@
+"""What libraries say again and again is logged once a minute; what the projector says, always."""
+
+from __future__ import annotations
+
+import logging
+
+from headway_projector.log import REPEATED_AFTER_S, Repetitions
+
+
+def _record(name: str, text: str, *arguments: object) -> logging.LogRecord:
+    return logging.LogRecord(name, logging.ERROR, __file__, 1, text, arguments, None)
+
+
+def test_a_librarys_line_is_let_through_once_a_minute_whatever_its_arguments() -> None:
+    now = [1000.0]
+    repetitions = Repetitions(lambda: now[0])
+
+    def passes(node: int) -> bool:
+        return repetitions.filter(_record("aiokafka.conn", "Unable connect to node with id %s", node))
+
+    assert [passes(1), passes(2), passes(1)] == [True, False, False]
+    now[0] += REPEATED_AFTER_S - 1
+    assert not passes(1)
+    now[0] += 1
+    assert [passes(2), passes(1)] == [True, False]
+
+
+def test_other_lines_and_the_projectors_own_are_not_held_back() -> None:
+    repetitions = Repetitions()
+    assert repetitions.filter(_record("aiokafka", "Unable to update metadata"))
+    assert repetitions.filter(_record("aiokafka", "Heartbeat failed"))
+    assert repetitions.filter(_record("faust", "Heartbeat failed"))
+    assert all(repetitions.filter(_record("headway_projector.data_plane", "Reading a batch")) for _ in range(3))
