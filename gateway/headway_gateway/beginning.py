@@ -18,7 +18,7 @@ from headway_gateway.store import Store
 from headway_gateway.subscription import EventLane
 from headway_gateway.topic_feed import FeedHub
 
-FAILOVER_S: Final = 2.0  # for a new leader to learn how far its topic goes, once all replicas are in sync
+FAILOVER_S: Final = 2.0  # for a new leader to learn how far its topic goes; one made anew is said to be so after it
 ASK_AGAIN_S: Final = 0.1
 
 
@@ -119,11 +119,10 @@ class Beginnings:
         """Wait for the feed to come to an offset that the topic has already.
 
         The tables, or another gateway that gave the id, can be ahead of this one by a moment. So can they be ahead of
-        Kafka: a new leader learns a moment after the death of the old one how far records are committed, or as long
-        after it as a replica is away. Only then is a topic that ends before the offset another than it was.
+        Kafka: a new leader learns a moment after the death of the old one how far records are committed.
 
         Raises:
-            KafkaAway: it cannot be told yet.
+            KafkaAway: the topic is missed.
         """
         if offset <= sequence.end:
             return
@@ -137,7 +136,5 @@ class Beginnings:
                 await sequence.more_than(offset - 1)
                 return
             if time.monotonic() > deadline:
-                if not await self._hub.is_whole(sequence.topic):
-                    raise KafkaAway("Not all replicas of the topic are in sync: it may go on further than it says.")
                 return
             await asyncio.sleep(ASK_AGAIN_S)

@@ -67,15 +67,6 @@ class TopicReader:
             raise
         return Offsets(first, end)
 
-    def is_whole(self, topic: str) -> bool:
-        """Whether all replicas of the topic are in sync, so that its end is where it has ever been.
-
-        Raises:
-            KafkaException: Kafka does not answer.
-        """
-        partitions = self._consumer.list_topics(topic=topic, timeout=ASK_TIMEOUT_S).topics[topic].partitions
-        return all(len(partition.isrs) == len(partition.replicas) for partition in partitions.values())
-
     def ping(self) -> None:
         """Ask Kafka for its brokers.
 

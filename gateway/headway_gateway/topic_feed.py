@@ -195,14 +195,6 @@ class FeedHub:
         """
         return await self._ask(lambda reader: reader.offsets(topic))
 
-    async def is_whole(self, topic: str) -> bool:
-        """Whether all replicas of a topic are in sync.
-
-        Raises:
-            KafkaAway: Kafka does not answer.
-        """
-        return await self._ask(lambda reader: reader.is_whole(topic))
-
     async def has_topic(self, batch_id: int) -> bool:
         """Whether a batch has a topic.
 
