@@ -53,6 +53,7 @@ class KafkaSender:
         self._settings = settings
         self._known_topics: set[str] = set()
         self._making: Iterator[None] | None = None
+        self._replicas = settings.replication_factor or MOST_REPLICAS  # of new topics; fewer once there are not so many
         self._asked_at = 0.0
         self.problem = ""
         """Why the last topic could not be made, or the connection was refused."""
@@ -158,12 +159,25 @@ class KafkaSender:
         self._log.say(logging.WARNING, "kafka_refuses", sentence)
 
     def _make(self, topic: str) -> Iterator[None]:
-        """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends."""
-        replicas = self._settings.replication_factor
-        if not replicas:
-            cluster = self._admin.describe_cluster(request_timeout=ADMIN_TIMEOUT_S)
-            yield from _until_done(cluster)
-            replicas = max(1, min(MOST_REPLICAS, len(cluster.result().nodes)))
+        """Step by step, as Kafka answers. No thread of Python's: none can be started while the interpreter ends.
+
+        How many brokers there are is found by trying: those that are away for a moment count, and librdkafka 2.16 ends
+        the process where `describe_cluster` is answered by a broker that has just started and knows of none.
+        """
+        replicas = self._replicas
+        while True:
+            try:
+                yield from self._create(topic, replicas)
+            except KafkaException as error:
+                is_too_many = error.args[0].code() == KafkaError.INVALID_REPLICATION_FACTOR
+                if self._settings.replication_factor or replicas == 1 or not is_too_many:
+                    raise
+                replicas -= 1
+            else:
+                self._replicas = replicas
+                return
+
+    def _create(self, topic: str, replicas: int) -> Iterator[None]:
         wanted = [
             NewTopic(topic, BATCH_TOPIC_PARTITIONS, replicas, config=BATCH_TOPIC_CONFIG),
             NewTopic(self._settings.names.registry, REGISTRY_PARTITIONS, replicas, config=REGISTRY_TOPIC_CONFIG),

@@ -19,6 +19,6 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def clean_environment(tmp_path: Path, wheels: Path) -> CleanEnvironment:
+def installation(tmp_path: Path, wheels: Path) -> CleanEnvironment:
     """A new environment, outside the repository."""
     return CleanEnvironment(tmp_path, wheels)

@@ -11,15 +11,15 @@ from infra.release.clean_environment import INSTALL_TIMEOUT_S, CleanEnvironment
 
 
 @pytest.mark.timeout(2 * INSTALL_TIMEOUT_S)
-def test_the_command_asks_for_its_extra_and_works_with_it(clean_environment: CleanEnvironment) -> None:
-    plain = clean_environment.install("headway-events", "headway-client")
+def test_the_command_asks_for_its_extra_and_works_with_it(installation: CleanEnvironment) -> None:
+    plain = installation.install("headway-events", "headway-client")
     assert {"headway-client", "headway-events", "aiohttp", "msgspec"} <= plain
     assert not plain & {"headway", "rich", "ipython", "confluent-kafka"}
-    without = clean_environment.run("headway", "--help")
+    without = installation.run("headway", "--help")
     assert without.returncode == 1
     assert "pip install 'headway-client[cli]'" in without.stderr
-    assert clean_environment.install("headway-client[cli]") - plain == {"rich", "markdown-it-py", "mdurl", "pygments"}
-    helped = clean_environment.run("headway", "--help")
+    assert installation.install("headway-client[cli]") - plain == {"rich", "markdown-it-py", "mdurl", "pygments"}
+    helped = installation.run("headway", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "wait until a batch is finished" in helped.stdout
 

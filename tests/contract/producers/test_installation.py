@@ -14,10 +14,10 @@ from infra.release.distributions import REPOSITORY
 
 
 @pytest.mark.timeout(INSTALL_TIMEOUT_S)
-def test_a_worker_gets_confluent_kafka_and_msgspec_and_nothing_else(clean_environment: CleanEnvironment) -> None:
-    installed = clean_environment.install("headway-events", "headway")
+def test_a_worker_gets_confluent_kafka_and_msgspec_and_nothing_else(installation: CleanEnvironment) -> None:
+    installed = installation.install("headway-events", "headway")
     assert installed == {"headway", "headway-events", "confluent-kafka", "msgspec"}
-    assert clean_environment.run("python", "-c", "from headway import EventLogger").returncode == 0
+    assert installation.run("python", "-c", "from headway import EventLogger").returncode == 0
 
 
 def test_the_guides_calls_are_typed(tmp_path: Path) -> None:
