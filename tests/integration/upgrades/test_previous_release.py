@@ -21,7 +21,6 @@ from support.topics import Topics
 BATCHES: Final = 40  # so that each of two projectors owns some
 FILES: Final = 100
 READERS: Final = 20
-PROJECTED: Final = "headway_projector_events_total"
 TWICE: Final = 3  # events of each part
 PARTS: Final = 4  # written before the new programs come, while they come, beside both, and after the old ones have gone
 
@@ -102,11 +101,11 @@ async def test_the_schema_changes_under_the_previous_release_and_the_new_one_tak
         await asyncio.gather(story.write(1), asyncio.to_thread(new_projector.run), asyncio.to_thread(new_gateway.run))
         assert await applied(tables) == [name for name, _ in migrations()]
         story.addresses = [old_gateway.url, new_gateway.url]
-        before = old_projector.metric(PROJECTED)
+        await asyncio.to_thread(old_projector.stop)
+        await asyncio.to_thread(old_projector.run)  # as who goes back would: the schema stays
         await story.write(2)
-        await all_have_projected([new_projector])
+        await all_have_projected([old_projector, new_projector])
         await tables.wait_for_all(story.batch_ids, story.written)
-        assert old_projector.metric(PROJECTED) > before
 
         await asyncio.gather(*(asyncio.to_thread(program.stop) for program in (old_projector, old_gateway)))
         story.addresses = [new_gateway.url]
