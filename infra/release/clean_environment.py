@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 from typing import Final
+
+from infra.release.errors import ReleaseError
 
 INSTALL_TIMEOUT_S: Final = 170.0
 RUN_TIMEOUT_S: Final = 30.0
@@ -17,30 +20,35 @@ class CleanEnvironment:
     """One environment; distributions of Headway come from a directory of wheels, all others from the registry."""
 
     def __init__(self, directory: Path, wheels: Path) -> None:
-        venv.create(directory, with_pip=True)
+        venv.create(directory)  # and no pip: this program's installs into it
         self._directory = directory
         self._wheels = wheels
 
     def install(self, *requirements: str) -> set[str]:
-        """Install, and give the names of all that is installed then, pip apart.
+        """Install, and give the names of all that is installed then.
 
         Raises:
-            AssertionError: pip refuses; the message has its output.
+            ReleaseError: pip refuses; the message has its output.
         """
-        pip = ["python", "-m", "pip", "--disable-pip-version-check"]
         # Wheels of Headway are taken by their paths: a registry may have others by the same names.
-        done = self.run(*pip, "install", "-q", *map(self._located, requirements), timeout_s=INSTALL_TIMEOUT_S)
-        assert done.returncode == 0, done.stderr
-        listed = json.loads(self.run(*pip, "list", "--format=json").stdout)
-        return {package["name"].lower() for package in listed} - {"pip", "setuptools"}
+        self._pip("install", "--quiet", "--no-compile", *map(self._located, requirements))
+        return {package["name"].lower() for package in json.loads(self._pip("list", "--format=json"))}
 
-    def run(self, program: str, *arguments: str, timeout_s: float = RUN_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the environment's programs, away from the repository and its settings."""
         settings = {name: value for name, value in os.environ.items() if not name.startswith(("HEADWAY_", "PYTHON"))}
         return subprocess.run(
             [str(self._directory / "bin" / program), *arguments],
-            cwd=self._directory, env=settings, capture_output=True, text=True, check=False, timeout=timeout_s,
+            cwd=self._directory, env=settings, capture_output=True, text=True, check=False, timeout=RUN_TIMEOUT_S,
         )  # fmt: skip
+
+    def _pip(self, *arguments: str) -> str:
+        python = str(self._directory / "bin" / "python")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
+        if done.returncode != 0:
+            raise ReleaseError(f"pip {' '.join(arguments)} failed:\n{done.stderr}")
+        return done.stdout
 
     def _located(self, requirement: str) -> str:
         name, bracket, extras = requirement.partition("[")

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from soak.invariants import broken
-from soak.schedule import SHORTEST_RUN_S, Fault, in_order, schedule
+from soak.schedule import LANES, SHORTEST_RUN_S, Fault, schedule
 from soak.watch import Watch
 from soak.world import World, world
 from support.topics import Topics
 
 MINUTES: Final = 20.0
+MOST_KINDS: Final = max(map(len, LANES))  # of a lane, which has them in turns
 SHORTEST: Final = SHORTEST_RUN_S / 60
 
 
@@ -50,13 +51,12 @@ def main() -> int:
 
 
 async def _soak(directory: Path, seed: int, run_s: float) -> bool:
-    lanes = schedule(seed, run_s)
     with world(directory) as made:
         watch = Watch(made)
         await made.start()
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(watch.keep())
-            await _befall(made, lanes, run_s)
+            await _befall(made, schedule(seed, run_s), run_s)
             watching.cancel()
         print("The faults are over: the workers end, the clients read on to the end", flush=True)
         await made.end_work()
@@ -66,16 +66,21 @@ async def _soak(directory: Path, seed: int, run_s: float) -> bool:
         if left := list(made.processes()):
             print(f"FAILED: no process is left: {left}")
             holds = False
-    print(f"{len(in_order(lanes))} faults: " + ("every invariant holds" if holds else "an invariant does not hold"))
+    print("Every invariant holds" if holds else "An invariant does not hold")
     return holds
 
 
 async def _befall(made: World, lanes: Sequence[Sequence[Fault]], run_s: float) -> None:
-    """Let every lane's faults happen, each at its time or once the one before it is over."""
+    """Let every lane's faults happen, each at its time or once the one before it is over.
+
+    Where servers take long to come back, a lane leaves out what would begin after the end, but has had every kind.
+    """
     begun = time.monotonic()
 
     async def befall(faults: Sequence[Fault]) -> None:
-        for fault in faults:
+        for number, fault in enumerate(faults):
+            if number >= MOST_KINDS and time.monotonic() > begun + run_s:
+                return
             await asyncio.sleep(begun + fault.at_s - time.monotonic())
             print(f"{time.monotonic() - begun:7.1f} s  {fault}", flush=True)
             await made.suffer(fault)

@@ -63,6 +63,8 @@ class Worker:
         for stage in STAGES:
             self._do(batch_id, stage, [f"audio{number:05d}.wav" for number in range(files)])
         self._logger.batch_complete(batch_id)
+        while self._logger.flush(ASKS_FOR_S) > 0:
+            pass  # the next life must know for sure that this batch needs nothing more
         self._journal.write("closed", batch_id)
 
     def _do(self, batch_id: int, stage: str, names: list[str]) -> None:

@@ -9,6 +9,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -25,22 +26,16 @@ def is_in_history() -> bool:
 
 
 def install(directory: Path) -> Path:
-    """Build its projector and gateway and install them, without what they need; gives what PYTHONPATH must be."""
+    """Build its projector and gateway and unpack their wheels; gives what PYTHONPATH must be for them to be run."""
     archived = subprocess.run(
         ["git", "archive", PREVIOUS, *FOLDERS], cwd=REPOSITORY, capture_output=True, check=True
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(archived)) as archive:
         archive.extractall(directory / "source", filter="data")
-    target = directory / "installed"
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run(
-        [
-            *pip,
-            "--no-build-isolation",
-            "--target",
-            str(target),
-            *(str(directory / "source" / name) for name in FOLDERS),
-        ],
-        check=True,
-    )
-    return target
+    for folder in FOLDERS:
+        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)]
+        subprocess.run(command, cwd=directory / "source" / folder, check=True)
+    for wheel in directory.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(directory / "installed")
+    return directory / "installed"
