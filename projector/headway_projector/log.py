@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
@@ -21,8 +22,11 @@ class _Formatter(logging.Formatter):
         return " ".join([line, *(f"{name}={value!r}" for name, value in fields.items())])
 
 
-class Repetitions(logging.Filter):
-    """Lets the same line of a library through once a minute: of a Kafka that is away aiokafka says forty a second."""
+class LibraryNoise(logging.Filter):
+    """Lets the same line of a library through once a minute: of a Kafka that is away aiokafka says forty a second.
+
+    And none on a task that was cancelled: to Faust an agent that is stopped has crashed.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -33,6 +37,8 @@ class Repetitions(logging.Filter):
         """Whether the line is to be logged."""
         if not record.name.startswith(LIBRARIES):
             return True
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            return False
         now = self._clock()
         self._said = {line: at for line, at in self._said.items() if now - at < REPEATED_AFTER_S}
         line = (record.name, str(record.msg))
@@ -46,7 +52,7 @@ def configure(level: str = "INFO") -> None:
     """Log to stderr. Faust and its Kafka client are only heard from WARNING on, and not all the time."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(Repetitions())
+    handler.addFilter(LibraryNoise())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in LIBRARIES:
         logging.getLogger(noisy).setLevel(logging.WARNING)

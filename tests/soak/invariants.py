@@ -47,6 +47,7 @@ async def broken(world: World, topics: Topics, watch: Watch) -> AsyncIterator[tu
     connection = await asyncpg.connect(world.postgres.database_url)
     try:
         tables = Tables(connection)
+        yield "every worker has finished batches", list(_idle(world))
         yield "the tables are a straight fold of the topics", await _tables(world, topics, tables, records)
         yield "the raw log has every offset once", await _log(connection)
     finally:
@@ -57,6 +58,13 @@ async def broken(world: World, topics: Topics, watch: Watch) -> AsyncIterator[tu
     yield "the spools are empty, and no worker has lost an event", list(_kept(world))
     yield "no program has ended by itself, or had too much memory or too many files", list(watch.excesses())
     yield "the logs hold no traceback, and no error but of Faust's and its Kafka client's", list(_logged(world))
+
+
+def _idle(world: World) -> Iterator[str]:
+    for number, journal in enumerate(world.journals):
+        begun, finished = len(world.batches_of(number)), len(journal.entries("closed"))
+        if finished == 0 or finished < begun:
+            yield f"worker {number + 1} has begun {begun} batches and finished {finished}"
 
 
 async def _tables(world: World, topics: Topics, tables: Tables, records: dict[int, list[Record]]) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
-from headway_projector.log import REPEATED_AFTER_S, Repetitions
+from headway_projector.log import REPEATED_AFTER_S, LibraryNoise
 
 
 def _record(name: str, text: str, *arguments: object) -> logging.LogRecord:
@@ -13,10 +14,10 @@ def _record(name: str, text: str, *arguments: object) -> logging.LogRecord:
 
 def test_a_librarys_line_is_let_through_once_a_minute_whatever_its_arguments() -> None:
     now = [1000.0]
-    repetitions = Repetitions(lambda: now[0])
+    noise = LibraryNoise(lambda: now[0])
 
     def passes(node: int) -> bool:
-        return repetitions.filter(_record("aiokafka.conn", "Unable connect to node with id %s", node))
+        return noise.filter(_record("aiokafka.conn", "Unable connect to node with id %s", node))
 
     assert [passes(1), passes(2), passes(1)] == [True, False, False]
     now[0] += REPEATED_AFTER_S - 1
@@ -26,8 +27,16 @@ def test_a_librarys_line_is_let_through_once_a_minute_whatever_its_arguments() -
 
 
 def test_other_lines_and_the_projectors_own_are_not_held_back() -> None:
-    repetitions = Repetitions()
-    assert repetitions.filter(_record("aiokafka", "Unable to update metadata"))
-    assert repetitions.filter(_record("aiokafka", "Heartbeat failed"))
-    assert repetitions.filter(_record("faust", "Heartbeat failed"))
-    assert all(repetitions.filter(_record("headway_projector.data_plane", "Reading a batch")) for _ in range(3))
+    noise = LibraryNoise()
+    assert noise.filter(_record("aiokafka", "Unable to update metadata"))
+    assert noise.filter(_record("aiokafka", "Heartbeat failed"))
+    assert noise.filter(_record("faust", "Heartbeat failed"))
+    assert all(noise.filter(_record("headway_projector.data_plane", "Reading a batch")) for _ in range(3))
+
+
+def test_a_librarys_task_that_was_cancelled_is_no_news_and_one_that_failed_is() -> None:
+    cancelled, failed = _record("faust.agents", "Crashed"), _record("faust.agents", "Crashed")
+    cancelled.exc_info = (asyncio.CancelledError, asyncio.CancelledError(), None)
+    failed.exc_info = (ValueError, ValueError(), None)
+    noise = LibraryNoise()
+    assert [noise.filter(cancelled), noise.filter(failed)] == [False, True]
