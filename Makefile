@@ -37,6 +37,9 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files
 	$(PY) schemas/generate.py --check
 	$(PY) -m headway_gateway.openapi --check
 	$(PY) -m infra.docs.settings_reference --check
+	$(VENV)/bin/hadolint infra/images/Dockerfile
+	$(VENV)/bin/docker-compose -f infra/compose.yaml config --quiet
+	$(PY) -m infra.helm.check
 	$(SITE)
 
 docs: $(STAMP) ## the documentation as a site, in build/site
