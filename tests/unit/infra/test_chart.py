@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,9 @@ def test_one_large_batch_asks_for_one_projector_and_its_lag_for_no_more() -> Non
     (trigger,) = SECURED.named("ScaledObject", "projector")["spec"]["triggers"]
     assert trigger["metadata"]["query"] == (
         'clamp_max(sum(headway_projector_lag_events{namespace="tracking"}), '
-        '100000 * scalar(count(headway_projector_batch_lag_events{namespace="tracking"} > 0) or vector(0)))'
+        '1000000 * scalar(count(headway_projector_batch_lag_events{namespace="tracking"} > 0) or vector(0)))'
     )
-    assert trigger["metadata"]["threshold"] == "100000"
+    assert trigger["metadata"]["threshold"] == "1000000"
 
 
 def _ports(rules: list[dict[str, Any]]) -> set[int]:
@@ -237,6 +238,28 @@ def test_what_everybody_has_to_decide_is_asked_for(missing: str, said: str) -> N
 def test_a_value_that_the_chart_does_not_know_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(helm_python.HelmError, match=said):
         Rendered(example("plain") | values)
+
+
+def test_the_page_makes_every_secret_that_the_example_names_and_no_other() -> None:
+    page = (CHECKOUT / "docs/operate/kubernetes.md").read_text()
+    folders = re.findall(r"`secrets/(\w+)/([\w.-]+)`", page)
+    made: set[tuple[str, str]] = set()
+    for name, rest in re.findall(r"create secret generic ([\w-]+) (.+)", page):
+        made |= {(name, key) for key in re.findall(r"--from-(?:file|literal)=([\w.-]+)=", rest)}
+        made |= {(name, key) for folder, key in folders if f"=secrets/{folder}/" in rest}
+    assert made == set(_references(example("secured")))
+    assert "create secret tls headway-tls " in page
+    assert [path for path in re.findall(r"infra/[\w./-]+\w", page) if not (CHECKOUT / path).exists()] == []
+
+
+def _references(values: object) -> Iterator[tuple[str, str]]:
+    """Every key of a Secret that these values name."""
+    if not isinstance(values, dict):
+        return
+    if values.keys() == {"secret", "key"}:
+        yield values["secret"], values["key"]
+    for inner in values.values():
+        yield from _references(inner)
 
 
 @pytest.mark.parametrize(
