@@ -29,7 +29,7 @@ bench: $(STAMP) ## measure, beside the limits in the same run: QUESTIONS='replay
 	@$(PY) -m infra.local install --for stack,browser
 	$(PY) -m bench $(QUESTIONS)
 
-check: $(STAMP) ## formatting, lint, types, import rules, generated files
+check: $(STAMP) ## formatting, lint, types, import rules, generated files, containers, chart
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy schemas producers projector gateway clients infra bench examples tests

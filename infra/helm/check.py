@@ -29,7 +29,8 @@ CUSTOM: Final[dict[str, type[BaseModel]]] = {
 def main() -> int:
     """Check every example; 1 when something is wrong, which is printed."""
     wrong = [f"{name}: {problem}" for name in EXAMPLES for problem in problems(example(name))]
-    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
+    for problem in wrong:
+        print(problem, file=sys.stderr)
     return 1 if wrong else 0
 
 

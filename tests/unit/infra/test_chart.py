@@ -139,7 +139,7 @@ def test_all_that_choose_pods_choose_those_of_the_deployment(component: str) -> 
     monitor = SECURED.named("PodMonitor", component)["spec"]["selector"]["matchLabels"]
     assert all(one == labels for one in (*spreads, deployment["selector"]["matchLabels"], budget, policy, monitor))
     assert SECURED.named("Service", "gateway")["spec"]["selector"]["app.kubernetes.io/component"] == "gateway"
-    everybody = SECURED.named("NetworkPolicy", "deny")["spec"]["podSelector"]["matchLabels"]
+    everybody = SECURED.named("NetworkPolicy", "default")["spec"]["podSelector"]["matchLabels"]
     assert everybody.items() < labels.items()
 
 
@@ -165,7 +165,7 @@ def _ports(rules: list[dict[str, Any]]) -> set[int]:
 
 
 def test_pods_reach_dns_kafka_postgresql_and_nothing_else_but_what_their_settings_call() -> None:
-    denied = SECURED.named("NetworkPolicy", "deny")["spec"]
+    denied = SECURED.named("NetworkPolicy", "default")["spec"]
     assert denied["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in denied
     bootstrap = example("secured")["settings"]["HEADWAY_KAFKA_BOOTSTRAP"]
@@ -225,6 +225,13 @@ def _without(path: str) -> dict[str, Any]:
 def test_what_everybody_has_to_decide_is_asked_for(missing: str, said: str) -> None:
     with pytest.raises(helm_python.HelmError, match=said):
         Rendered(_without(missing))
+
+
+def test_a_setting_that_is_given_twice_is_refused() -> None:
+    values = example("secured")
+    values["settings"]["HEADWAY_DATABASE_URL"] = "postgresql://elsewhere/headway"
+    with pytest.raises(helm_python.HelmError, match="HEADWAY_DATABASE_URL is given to the projector in more than one"):
+        Rendered(values)
 
 
 @pytest.mark.parametrize(

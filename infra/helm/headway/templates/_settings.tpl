@@ -9,10 +9,15 @@
 {{- toJson $merged }}
 {{- end }}
 
-{{/* Fails where a program would refuse to start for a setting that everybody has to decide. */}}
+{{/* Fails where a setting that everybody has to decide is missing, or one is given in two ways. */}}
 {{- define "headway.check" -}}
 {{- $found := include "headway.merged" . | fromJson }}
 {{- $named := merge (dict) $found.settings $found.secrets $found.files }}
+{{- range $name, $_ := $named }}
+{{- if gt (add (ternary 1 0 (hasKey $found.settings $name)) (ternary 1 0 (hasKey $found.secrets $name)) (ternary 1 0 (hasKey $found.files $name))) 1 }}
+{{- fail (printf "%s is given to the %s in more than one of settings, secrets and files" $name $.component) }}
+{{- end }}
+{{- end }}
 {{- range list "HEADWAY_KAFKA_BOOTSTRAP" "HEADWAY_DATABASE_URL" }}
 {{- if not (hasKey $named .) }}
 {{- fail (printf "the %s needs %s, in settings or secrets" $.component .) }}
