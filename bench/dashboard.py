@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench.backlog import make_known, new_batches, until_projected
 from bench.events import Record, batch_records, producer_settings
 from bench.figures import Bound, Figure
+from bench.meanwhile import meanwhile
 from bench.stack import BenchStack
 from infra.local import tools
 
@@ -137,9 +138,8 @@ def _frames(
 @contextmanager
 def _reported(stack: BenchStack, batch_id: int, records: Iterator[Record]) -> Iterator[None]:
     """So many files a second, until the body ends."""
-    ended = threading.Event()
 
-    def report() -> None:
+    def report(ended: threading.Event) -> None:
         producer = Producer(producer_settings(stack, linger_ms=5))
         due = time.perf_counter()
         while not ended.is_set():
@@ -148,13 +148,8 @@ def _reported(stack: BenchStack, batch_id: int, records: Iterator[Record]) -> It
             time.sleep(max(0.0, due - time.perf_counter()))
         producer.flush()
 
-    thread = threading.Thread(target=report)
-    thread.start()
-    try:
+    with meanwhile(report):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _heap(

@@ -22,6 +22,7 @@ from headway import EventLogger
 from bench.backlog import make_known, new_batches
 from bench.events import batch_records, producer_settings
 from bench.figures import Bound, Figure
+from bench.meanwhile import meanwhile
 from bench.stack import BenchStack
 
 KNOWN = 2_000
@@ -68,9 +69,8 @@ async def _delays(stack: BenchStack, logger: EventLogger) -> list[float]:
 @contextmanager
 def _written_meanwhile(stack: BenchStack, batch_ids: Sequence[int]) -> Iterator[None]:
     """Batches that each get an event in turn, at an even pace, until the block ends."""
-    ended = threading.Event()
 
-    def write() -> None:
+    def write(ended: threading.Event) -> None:
         producer = Producer(producer_settings(stack, linger_ms=5))
         turns = ((record, batch_id) for record in batch_records(FILES) for batch_id in batch_ids)
         for record, batch_id in turns:
@@ -82,13 +82,9 @@ def _written_meanwhile(stack: BenchStack, batch_ids: Sequence[int]) -> Iterator[
         producer.flush(TIMEOUT_S)
 
     counted = cycle(range(round(EVENTS_A_SECOND * WRITE_EVERY_S)))
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+
+    with meanwhile(write):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _figure(quantile: int, ours: list[float], alone: list[float]) -> Figure:

@@ -81,26 +81,24 @@ def documents() -> dict[Path, str]:
 
 def events_schema() -> JSON:
     """JSON Schema 2020-12 for the value of a record in a batch's topic."""
-    (event,), definitions = msgspec.json.schema_components([Event], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:headway:events",
-        "title": "A Headway event",
-        "description": "Fields that are not listed are allowed; they are kept and not counted.",
-        **event,
-        "$defs": definitions,
-    }
+    description = "Fields that are not listed are allowed; they are kept and not counted."
+    return _schema(Event, "urn:headway:events", "A Headway event", description)
 
 
 def alerts_schema() -> JSON:
     """JSON Schema 2020-12 for what a hook of the format `json` is sent."""
-    (alert,), definitions = msgspec.json.schema_components([Alert], ref_template="#/$defs/{name}")
+    description = "Fields that are not listed may come with any version."
+    return _schema(Alert, "urn:headway:alerts", "A Headway alert", description)
+
+
+def _schema(described: Any, identity: str, title: str, description: str) -> JSON:
+    (found,), definitions = msgspec.json.schema_components([described], ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:headway:alerts",
-        "title": "A Headway alert",
-        "description": "Fields that are not listed may come with any version.",
-        **alert,
+        "$id": identity,
+        "title": title,
+        "description": description,
+        **found,
         "$defs": definitions,
     }
 

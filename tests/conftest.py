@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import asyncpg
+import hypothesis
 import pytest
 from headway_events import TopicNames
 from playwright.async_api import Page, async_playwright
@@ -28,6 +29,10 @@ from support.topics import Topics
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as it is in a shell's background job, and in all its children
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+hypothesis.settings.register_profile("headway", deadline=None)  # how long an example takes says how busy a machine is
+hypothesis.settings.load_profile("headway")
 
 
 @pytest.fixture(autouse=True)

@@ -212,8 +212,7 @@ def _consumer(connection: Mapping[str, str], fetch_wait_ms: int, refusals: Refus
             "fetch.error.backoff.ms": 50,
             "queued.max.messages.kbytes": 8 * 1024,  # fetched ahead
             "fetch.queue.backoff.ms": 10,  # when that is full; by default the client waits for a second, and starves
-            "log_level": 2,
-            **({} if refusals is None else {"error_cb": lambda error: refusals.hear(error.str())}),
+            **({"log_level": 2} if refusals is None else refusals.callbacks),
         }
     )
 

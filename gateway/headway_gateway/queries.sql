@@ -7,7 +7,8 @@ FROM batchOverview WHERE batchId = :batch_id;
 
 -- name: batch_page_down
 -- Batches, newest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all.
-SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+SELECT (extract(epoch FROM createdAt) * 1000000)::double precision AS rank,
+       batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
 FROM batchOverview
 WHERE (createdAt, batchId) < (:created_at::timestamptz, :batch_id::bigint)
@@ -19,7 +20,8 @@ LIMIT :most;
 
 -- name: batch_page_up
 -- Batches, oldest first, after a given one; `pattern` is matched with the name and the id; `allowed` null means all.
-SELECT batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
+SELECT (extract(epoch FROM createdAt) * 1000000)::double precision AS rank,
+       batchId, topic, name, labels, createdAt, closed, closedAt, firstEventAt, lastEventAt, nextOffset, deadLetters,
        archivedAt, logDroppedAt, problem
 FROM batchOverview
 WHERE (createdAt, batchId) > (:created_at::timestamptz, :batch_id::bigint)

@@ -70,6 +70,11 @@ class Reading:
         row: asyncpg.Record | None = await queries.batch_overview(self._connection, batch_id=batch_id)
         return row
 
+    async def next_offset(self, batch_id: int) -> int:
+        """How many offsets of the batch's topic are in the tables; 0 of a batch they know nothing of."""
+        row = await self.batch(batch_id)
+        return 0 if row is None else int(row["nextoffset"])
+
     async def batches(
         self, selection: BatchSelection, place: BatchPlace | None, *, backwards: bool, limit: int
     ) -> Page:
@@ -347,11 +352,6 @@ def _bytes(value: str | bytes | None) -> bytes:
 async def rows(query: Any) -> list[asyncpg.Record]:
     """aiosql gives an awaitable or an asynchronous generator, by version."""
     return [row async for row in query] if hasattr(query, "__aiter__") else list(await query)
-
-
-def rank_of(time: datetime) -> float:
-    """The rank of a batch in a list by time."""
-    return float((time - EPOCH) // timedelta(microseconds=1))
 
 
 def _time(rank: float) -> datetime:

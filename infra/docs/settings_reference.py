@@ -64,16 +64,22 @@ def table(path: Path) -> str:
 
 def settings(path: Path) -> Iterator[Setting]:
     """The documented fields of the settings' class, in order."""
-    (found,) = [
-        node
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and node.name.endswith(("Settings", "KafkaSecurity"))
-    ]
-    for field, below in zip_longest(found.body, found.body[1:]):
+    fields = settings_class(ast.parse(path.read_text())).body
+    for field, below in zip_longest(fields, fields[1:]):
         if not isinstance(field, ast.AnnAssign) or not isinstance(below, ast.Expr):
             continue
         names, _, meaning = " ".join(str(ast.literal_eval(below.value)).split()).partition(": ")
         yield Setting(_code(names), _default(field.value), meaning.replace("|", "\\|"))
+
+
+def settings_class(module: ast.Module) -> ast.ClassDef:
+    """The class of a `settings.py` whose fields are the settings."""
+    (found,) = [
+        node
+        for node in module.body
+        if isinstance(node, ast.ClassDef) and node.name.endswith(("Settings", "KafkaSecurity"))
+    ]
+    return found
 
 
 def _code(names: str) -> str:

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -82,8 +82,7 @@ def apply(
         KafkaException: Kafka does not answer, or refuses.
     """
     refusals = Refusals()
-    heard: dict[str, Any] = {"log_level": 2, "error_cb": lambda error: refusals.hear(error.str())}
-    admin = AdminClient({**connection, **heard})
+    admin = AdminClient({**connection, **refusals.callbacks})
     bindings = [
         binding
         for kind, users in principals.items()
@@ -134,8 +133,7 @@ def main() -> int:
     if arguments.apply:
         try:
             bootstrap = os.environ.get("HEADWAY_KAFKA_BOOTSTRAP") or "127.0.0.1:9092"
-            security = KafkaSecurity.from_environment(os.environ)
-            apply({"bootstrap.servers": bootstrap, **security.client_config()}, principals, wanted)
+            apply(KafkaSecurity.from_environment(os.environ).connection(bootstrap), principals, wanted)
         except (HeadwayError, KafkaException) as error:
             print(f"The rules were not made: {error}", file=sys.stderr)
             return 1

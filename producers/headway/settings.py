@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def connection(self) -> dict[str, str]:
         """Kafka's address and what is shown to it, as properties of librdkafka."""
-        return {"bootstrap.servers": self.bootstrap, **self.security.client_config()}
+        return self.security.connection(self.bootstrap)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with others in their place; `spool_dir` may be text.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
@@ -15,8 +14,7 @@ class KafkaAdmin(AdminClient):
 
     def __init__(self, connection: Mapping[str, str]) -> None:
         self._refusals = Refusals()
-        heard: dict[str, Any] = {"log_level": 2, "error_cb": lambda error: self._refusals.hear(error.str())}
-        super().__init__({**connection, **heard})
+        super().__init__({**connection, **self._refusals.callbacks})
 
     def metadata(self, topic: str | None = None, *, timeout_s: float) -> ClusterMetadata:
         """The brokers, and this topic or all.

@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def connection(self) -> dict[str, str]:
         """Kafka's address and what is shown to it, as properties of librdkafka."""
-        return {"bootstrap.servers": self.bootstrap, **self.security.client_config()}
+        return self.security.connection(self.bootstrap)
 
 
 def _whole(found: Mapping[str, str], name: str, default: int) -> int:

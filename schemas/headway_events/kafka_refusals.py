@@ -6,7 +6,7 @@ hangs up.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 # The first that is found in the text counts.
 REMEDIES: Final = (
@@ -57,6 +57,11 @@ class Refusals:
     def __init__(self) -> None:
         self.last = ""
         """Why the brokers last refused, with the remedy; empty where they did not."""
+
+    @property
+    def callbacks(self) -> dict[str, Any]:
+        """Properties with which a client of librdkafka reports here, and not by lines on stderr."""
+        return {"log_level": 2, "error_cb": lambda error: self.hear(error.str())}
 
     def hear(self, reason: str) -> None:
         """The client has reported this; what is no refusal is passed over."""

@@ -107,8 +107,12 @@ class KafkaSecurity(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the program names itself by SASL."""
         return self.protocol.startswith("sasl_")
 
+    def connection(self, bootstrap: str) -> dict[str, str]:
+        """What a client needs to connect to the brokers at this address, as properties of librdkafka."""
+        return {"bootstrap.servers": bootstrap, **self.client_config()}
+
     def client_config(self) -> dict[str, str]:
-        """The same as properties of librdkafka. Empty for `plaintext`, its default."""
+        """The settings as properties of librdkafka. Empty for `plaintext`, its default."""
         if self.protocol == "plaintext":
             return {}
         config = {

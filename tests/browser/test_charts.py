@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 
 from support.browser import Dashboard
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -68,10 +69,7 @@ async def test_a_late_joiner_sees_the_pace_the_runs_and_every_file_by_its_outcom
     dashboard: Dashboard, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
     written = list(events(batch_id, datetime.now(UTC)))
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(written)
-    await tables.wait_for(batch_id, len(written))
+    await projected(topics, tables, batch_id, written)
     page = dashboard.page
     await dashboard.open()
     card = page.locator('.card[data-stage="denoise"]')

@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 
 from support.browser import Dashboard
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -37,11 +38,8 @@ def events(batch_id: int) -> Iterator[Event]:
 async def dashboard(
     projector: Program, gateway: Program, page: Page, topics: Topics, tables: Tables, batch_id: int
 ) -> Dashboard:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     written = list(events(batch_id))
-    topics.write_events(written)
-    await tables.wait_for(batch_id, len(written))
+    await projected(topics, tables, batch_id, written)
     return Dashboard(page, gateway.url, batch_id)
 
 

@@ -14,6 +14,7 @@ from playwright.async_api import Page, expect
 
 from support.browser import Dashboard
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -57,10 +58,7 @@ def events_of(batch_id: int) -> list[Event]:
 async def dashboard(
     projector: Program, gateway: Program, page: Page, topics: Topics, tables: Tables, batch_id: int
 ) -> Dashboard:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(events_of(batch_id))
-    await tables.wait_for(batch_id, len(events_of(batch_id)))
+    await projected(topics, tables, batch_id, events_of(batch_id))
     return Dashboard(page, gateway.url, batch_id)
 
 

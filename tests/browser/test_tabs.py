@@ -13,6 +13,7 @@ from support.batches import batch_events
 from support.browser import Dashboard
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -60,11 +61,8 @@ async def all_show(tabs: list[Dashboard], processed: int, status: str = "Process
 async def test_eight_tabs_share_one_stream_and_go_on_when_any_of_them_is_closed(
     context: BrowserContext, gateway: Program, topics: Topics, tables: Tables, batch_id: int, console_errors: list[str]
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(batch_events(batch_id, 400))
-    topics.write_events(events[:101])
-    await tables.wait_for(batch_id, 101)
+    await projected(topics, tables, batch_id, events[:101])
     tabs = [await open_tab(context, gateway, batch_id, console_errors)]
     await all_show(tabs, 100)
     topics.write_events(events[101:201])  # those who come now get a state and the events after it
@@ -133,11 +131,8 @@ async def test_a_tab_that_cannot_share_reads_alone(
 async def test_a_finished_batch_that_begins_again_is_live_for_those_who_open_it_then(
     context: BrowserContext, gateway: Program, topics: Topics, tables: Tables, batch_id: int, console_errors: list[str]
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(batch_events(batch_id, 400))
-    topics.write_events(events)
-    await tables.wait_for(batch_id, len(events))
+    await projected(topics, tables, batch_id, events)
     early = await open_tab(context, gateway, batch_id, console_errors)
     await early.connection("Finished")
     topics.write_events(events[:41])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.docs.settings_reference import settings_class
+
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS = sorted(
     path
@@ -16,15 +18,6 @@ SETTINGS = sorted(
     for path in (REPOSITORY / folder).rglob(name)
 )
 NAME = re.compile(r"HEADWAY_[A-Z0-9_]+")
-
-
-def _settings_class(module: ast.Module) -> ast.ClassDef:
-    (found,) = [
-        node
-        for node in module.body
-        if isinstance(node, ast.ClassDef) and node.name.endswith(("Settings", "KafkaSecurity"))
-    ]
-    return found
 
 
 def _documented(fields: ast.ClassDef) -> dict[str, str]:
@@ -40,7 +33,7 @@ def _documented(fields: ast.ClassDef) -> dict[str, str]:
 @pytest.mark.parametrize("path", SETTINGS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_each_setting_is_documented_at_its_field_and_read(path: Path) -> None:
     module = ast.parse(path.read_text())
-    documentation = _documented(_settings_class(module))
+    documentation = _documented(settings_class(module))
     assert [field for field, text in documentation.items() if not NAME.match(text)] == []
     documented = {name for text in documentation.values() for name in NAME.findall(text.partition(":")[0])}
     documented = {name for name in documented if not name.endswith("_")}  # a family, documented in a class of its own

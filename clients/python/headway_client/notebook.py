@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from headway_events import BatchState, HeadwayError
 
@@ -16,10 +16,9 @@ from headway_client.client import HeadwayClient
 from headway_client.html import page_html, trouble_html
 from headway_client.lines import Lines
 from headway_client.page import Page, page_of
+from headway_client.reconnection import WATCHED_MOST_S
 from headway_client.settings import Settings
 from headway_client.watching import look, now, watch
-
-MOST_DELAY_S: Final = 5.0  # between two tries, as somebody looks on
 
 
 class BatchView:
@@ -76,7 +75,8 @@ class BatchView:
             return trouble_html(f"Batch {self._batch_id} cannot be shown.", str(error))
 
     def _client(self) -> HeadwayClient:
-        return HeadwayClient(self._settings.url, token=self._settings.token, patience_s=None, most_delay_s=MOST_DELAY_S)
+        url, token = self._settings.url, self._settings.token
+        return HeadwayClient(url, token=token, patience_s=None, most_delay_s=WATCHED_MOST_S)
 
 
 def _shown_by() -> Callable[[Page], None]:

@@ -14,6 +14,7 @@ from typing import Final
 DEFAULT_S: Final = 2.0  # until the stream says
 LEAST_S: Final = 0.1  # a stream may say 0, which must not become a busy loop
 MOST_S: Final = 60.0  # arbitrary: a gateway that is back should not be idle for longer
+WATCHED_MOST_S: Final = 5.0  # arbitrary: the same where somebody looks on
 JITTER: Final = 0.5  # of the delay, added: a standard client may wait longer than asked, not shorter
 
 

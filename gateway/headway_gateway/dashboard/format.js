@@ -71,6 +71,9 @@ export function batchPercent(stages) {
   return Math.min(most, Math.floor((final / total) * 100));
 }
 
+/** Files that stand as failed, in all of these stages. @param {Pick<StageState, "errors">[]} stages */
+export const batchErrors = (stages) => stages.reduce((sum, stage) => sum + stage.errors, 0);
+
 /** "Worker gpu-3:4711 not heard for 25 s, on a.wav". @param {import("./client/headway.js").SilentWorker} worker */
 export function silentText({ name, silentMs, files }) {
   const others = files.length > 1 ? ` and ${count(files.length - 1)} more` : "";

@@ -1,7 +1,7 @@
 // @ts-check
 /** Tells of a batch to those who do not look: a live region for screen readers, and the system's notifications by choice. */
 
-import { batchPercent } from "./format.js";
+import { batchErrors, batchPercent } from "./format.js";
 import { Calm, milestone } from "./milestones.js";
 import { state } from "./store.js";
 import { element, setAttribute, setText } from "./views/elements.js";
@@ -29,9 +29,9 @@ export class Herald {
   look(now) {
     const { connection, batch, info } = state;
     if (connection !== "live" && connection !== "finished") return; // old news that is caught up with is none
-    const stages = [...batch.runs.keys()].map((name) => batch.stages[name]);
-    const errors = stages.reduce((sum, stage) => sum + stage.errors, 0);
-    const after = { name: info.name ?? `Batch ${state.batchId}`, percent: batchPercent(stages), errors, closed: batch.closed };
+    const stages = state.current.map(([, stage]) => stage);
+    const name = info.name ?? `Batch ${state.batchId}`;
+    const after = { name, percent: batchPercent(stages), errors: batchErrors(stages), closed: batch.closed };
     const news = this.before === null ? null : milestone(this.before, after);
     this.before = after;
     const said = this.calm.next(news?.text ?? null, now);

@@ -61,6 +61,11 @@ class State {
   get stages() {
     return this.batch.stages;
   }
+
+  /** The same in the order in which the stages began, by name. @returns {[string, StageState][]} */
+  get current() {
+    return [...this.batch.runs.keys()].map((name) => [name, this.batch.stages[name]]);
+  }
 }
 
 export const state = new State();

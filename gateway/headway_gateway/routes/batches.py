@@ -17,7 +17,7 @@ from headway_gateway.counts import Limits
 from headway_gateway.errors import NoSuchBatch
 from headway_gateway.keys import HUB, PRINCIPAL, SETTINGS, STORE
 from headway_gateway.parameters import BatchesQuery, BatchPlace, given
-from headway_gateway.reading import BatchSelection, ReadWorker, rank_of, run_state
+from headway_gateway.reading import BatchSelection, ReadWorker, run_state
 from headway_gateway.responses import Batch, BatchDetails, BatchPage, BusyWorker, CurrentRun, Run, StageRun, StageRuns
 from headway_gateway.routes.answers import answer, answer_tagged, neighbour_address
 
@@ -63,8 +63,7 @@ def _place(query: BatchesQuery) -> tuple[BatchPlace | None, bool]:
 
 
 def _cursor(row: asyncpg.Record) -> str:
-    rank = row["rank"] if "rank" in row else rank_of(row["createdat"])
-    return parameters.encode_cursor(BatchPlace(rank, row["batchid"]))
+    return parameters.encode_cursor(BatchPlace(row["rank"], row["batchid"]))
 
 
 async def batch(request: web.Request) -> web.Response:

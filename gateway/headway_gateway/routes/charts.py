@@ -55,7 +55,7 @@ async def outcomes(request: web.Request) -> web.Response:
 
     async def make(reading: Reading) -> Outcomes:
         runs = await reading.chart_runs(batch_id, stage=given(query.stage), run=given(query.run))
-        offsets = await _offsets(reading, batch_id)
+        offsets = await reading.next_offset(batch_id)
         return Outcomes(runs=[await _outcomes(reading, batch_id, offsets, row) for row in runs])
 
     return await answer_of_batch(request, batch_id, make, unprojected=Outcomes(runs=[]))
@@ -102,7 +102,7 @@ async def _outcomes(reading: Reading, batch_id: int, offsets: int, row: asyncpg.
 
 
 async def _timeline(reading: Reading, batch_id: int) -> Timeline:
-    offsets = await _offsets(reading, batch_id)
+    offsets = await reading.next_offset(batch_id)
     span = max(1, -(-offsets // MOST_SAMPLED))
     sampled = await reading.sampled_events(batch_id, next_offset=offsets, span=span)
     if not sampled:
@@ -123,12 +123,6 @@ async def _timeline(reading: Reading, batch_id: int) -> Timeline:
         workers=[WorkerOverTime(worker=name, files=files) for name, files in islice(workers.items(), MOST_WORKERS)],
         workers_left_out=max(0, len(workers) - MOST_WORKERS),
     )
-
-
-async def _offsets(reading: Reading, batch_id: int) -> int:
-    """How many offsets of the topic are in the tables."""
-    overview = await reading.batch(batch_id)
-    return 0 if overview is None else int(overview["nextoffset"])
 
 
 def _run_over_time(

@@ -27,8 +27,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _history(reading: Reading, batch_id: int) -> History:
-    overview = await reading.batch(batch_id)
-    next_offset = 0 if overview is None else int(overview["nextoffset"])
+    next_offset = await reading.next_offset(batch_id)
     marks = [
         Mark(row["topicoffset"], decode(row["value"].encode(), batch_id=batch_id))
         for row in await reading.history_marks(batch_id, history.span_of(next_offset))

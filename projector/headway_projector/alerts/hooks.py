@@ -40,6 +40,11 @@ class Hook:
     labels: Mapping[str, str]
     error_rate: ErrorRate
 
+    @property
+    def labels_json(self) -> str:
+        """The labels as PostgreSQL takes them for jsonb."""
+        return msgspec.json.encode(self.labels).decode()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
-import msgspec
 from headway_events.alerts import AlertType
 
 from headway_projector.alerts.hooks import Hook
@@ -68,15 +67,14 @@ class Outbox:
             batch_ids: the batches.
             most_s: for how long one may have been silent for that to be news.
         """
-        async with self._turn, self._store.connection() as connection:
-            await _queries.raise_stalled(
-                connection,
-                kind=AlertType.STALLED.value,
-                hooks=[hook.name for hook in hooks],
-                labels=[msgspec.json.encode(hook.labels).decode() for hook in hooks],
-                batch_ids=list(batch_ids),
-                most_s=most_s,
-            )
+        await self._do(
+            "raise_stalled",
+            kind=AlertType.STALLED.value,
+            hooks=[hook.name for hook in hooks],
+            labels=[hook.labels_json for hook in hooks],
+            batch_ids=list(batch_ids),
+            most_s=most_s,
+        )
 
     async def claim(self, free: Mapping[str, int], lease_s: float) -> list[Due]:
         """Take alerts that are due, at most so many of each hook; they are this process's for so long."""
@@ -85,8 +83,7 @@ class Outbox:
 
     async def delivered(self, due: Due, answer: str) -> None:
         """The receiver has taken it."""
-        async with self._turn, self._store.connection() as connection:
-            await _queries.note_delivered(connection, id=due.id, answer=answer)
+        await self._do("note_delivered", id=due.id, answer=answer)
 
     async def refused(self, due: Due, answer: str, *, after_s: float, most_s: float, gone: bool) -> bool:
         """The receiver has not taken it: try again after so long; whether it is given up.
@@ -98,23 +95,20 @@ class Outbox:
             most_s: the age at which it is given up.
             gone: whether to give it up at once.
         """
-        async with self._turn, self._store.connection() as connection:
-            return bool(
-                await _queries.note_refused(
-                    connection,
-                    id=due.id,
-                    attempts=due.attempts,
-                    answer=answer,
-                    after_s=after_s,
-                    most_s=most_s,
-                    gone=gone,
-                )
-            )
+        given_up = await self._do(
+            "note_refused",
+            id=due.id,
+            attempts=due.attempts,
+            answer=answer,
+            after_s=after_s,
+            most_s=most_s,
+            gone=gone,
+        )
+        return bool(given_up)
 
     async def put_off(self, hook: str, after_s: float) -> None:
         """Send the hook nothing for so long."""
-        async with self._turn, self._store.connection() as connection:
-            await _queries.put_off(connection, hook=hook, after_s=after_s)
+        await self._do("put_off", hook=hook, after_s=after_s)
 
     async def give_up_unknown(self, hooks: Collection[str], most_s: float) -> list[asyncpg.Record]:
         """Give up the alerts of other hooks than these that are older than that; hook, kind, batch and attempts."""
@@ -128,6 +122,10 @@ class Outbox:
     async def not_delivered(self, most: int) -> list[NotDelivered]:
         """The alerts that are outstanding, or were given up lately, the oldest first."""
         return [NotDelivered(*row) for row in await self._ask("not_delivered", lately_s=LATELY_S, most=most)]
+
+    async def _do(self, query: str, **parameters: Any) -> Any:
+        async with self._turn, self._store.connection() as connection:
+            return await getattr(_queries, query)(connection, **parameters)
 
     async def _ask(self, query: str, **parameters: Any) -> list[asyncpg.Record]:
         async with self._turn, self._store.connection() as connection:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 from headway_events.alerts import AlertType
 
 from headway_projector.alerts.hooks import ErrorRate, Hook
@@ -32,22 +31,24 @@ class Rules:
     """What the hooks want to be told."""
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
-        self._hooks = [(hook, msgspec.json.encode(hook.labels).decode()) for hook in hooks]
+        self._hooks = hooks
 
     def raised(self, memory: BatchMemory, part: BatchProjection) -> list[AlertRow]:
         """The alerts that a poll raises of a batch. Those of a transaction that failed are raised once more."""
         if not part.failing and not part.closings:
             return []
         rows = []
-        for hook, labels in self._hooks:
+        for hook in self._hooks:
             for news in _news(hook, part):
                 key = (news.run, news.kind, hook.name)
                 if news.kind in hook.events and key not in memory.alerted:
                     memory.alerted.add(key)
-                    rows.append(
-                        AlertRow(memory.batch_id, news.run, news.kind, news.stage, news.at, hook.name, labels)
-                    )  # fmt: skip
+                    rows.append(_row(memory.batch_id, hook, news))
         return rows
+
+
+def _row(batch_id: int, hook: Hook, news: _News) -> AlertRow:
+    return AlertRow(batch_id, news.run, news.kind, news.stage, news.at, hook.name, hook.labels_json)
 
 
 def _news(hook: Hook, part: BatchProjection) -> Iterator[_News]:

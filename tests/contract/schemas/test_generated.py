@@ -109,7 +109,7 @@ def test_every_golden_record_is_valid_and_an_example(load_generate: ModuleType) 
         assert record["value"] in [example["payload"] for example in message["examples"]]
 
 
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(data=st.data())
 def test_the_json_schema_accepts_what_decode_accepts_and_no_more(data: st.DataObject) -> None:
     event: dict[str, Any] = {}

@@ -39,7 +39,7 @@ TOKENS = [
     b"\xff",
 ]
 
-hostile = settings(deadline=None, max_examples=500)
+hostile = settings(max_examples=500)
 
 
 @st.composite

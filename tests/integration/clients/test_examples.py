@@ -12,6 +12,7 @@ import pytest
 from support.batches import batch_events
 from support.counts import NODE
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -42,10 +43,7 @@ JAVASCRIPT_SAYS = [["complete_with_errors 18"], ["25 processing processing"]]
 @pytest.fixture
 async def addressed(projector: Program, gateway: Program, topics: Topics, tables: Tables, batch_id: int) -> Addressed:
     """A finished batch, and what makes an example speak of it."""
-    topics.create(batch_id)
-    topics.announce(batch_id, name="night")
-    topics.write_events(batch_events(batch_id, 20, failed=2))
-    await tables.wait_for(batch_id, 23)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 20, failed=2), name="night")
     return Addressed(gateway.url, batch_id)
 
 

@@ -19,6 +19,7 @@ from support.batches import batch_events
 from support.headway import followed
 from support.pipelines import code_blocks
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.tokens import SECRET, token
 from support.topics import Topics
@@ -38,10 +39,7 @@ def leave_home_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def begun(projector: Program, topics: Topics, tables: Tables, batch_id: int) -> list[Event]:
     """A batch whose first files are done, one of which has a hostile name; what is still to come of it."""
     events = list(batch_events(batch_id, 20, failed=5))
-    topics.create(batch_id)
-    topics.announce(batch_id, name="<script>alert(1)</script>")
-    topics.write_events(events[:16])
-    await tables.wait_for(batch_id, 16)
+    await projected(topics, tables, batch_id, events[:16], name="<script>alert(1)</script>")
     return events[16:]
 
 

@@ -24,6 +24,7 @@ from support.batches import batch_events
 from support.counts import fold_in_python
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.proxy import Proxy
 from support.tables import Tables
 from support.topics import Topics
@@ -39,11 +40,8 @@ def written(topics: Topics, batch_id: int, files: int, *, failed: int = 0) -> li
 async def test_following_a_batch_gives_its_counts_after_every_message_until_it_is_finished(
     projector: Program, gateway: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(batch_events(batch_id, 100, failed=10))
-    topics.write_events(events[:60])
-    await tables.wait_for(batch_id, 60)
+    await projected(topics, tables, batch_id, events[:60])
     processed: list[int] = []
     async with HeadwayClient(gateway.url) as client:
         async for update in client.follow(batch_id):

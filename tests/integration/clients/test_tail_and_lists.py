@@ -14,6 +14,7 @@ from infra.local.service import free_port
 from support.batches import batch_events
 from support.headway import PROGRAM, Running, environment, followed, headway
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.tokens import SECRET, token
 from support.topics import Topics
@@ -25,10 +26,7 @@ SUCCESS, USAGE, UNKNOWN, AWAY, REFUSED, PIPE = 0, 2, 6, 7, 8, 141
 async def finished(projector: Program, topics: Topics, tables: Tables, batch_id: int) -> list[Event]:
     """A finished batch of ten files, three of which failed."""
     events = list(batch_events(batch_id, 10, failed=3))
-    topics.create(batch_id)
-    topics.announce(batch_id, name="night\x1b[2J")
-    topics.write_events(events)
-    await tables.wait_for(batch_id, len(events))
+    await projected(topics, tables, batch_id, events, name="night\x1b[2J")
     return events
 
 

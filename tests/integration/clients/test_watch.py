@@ -15,6 +15,7 @@ from infra.local.service import free_port
 from support.batches import batch_events
 from support.headway import HOME, Running, Terminal, followed, headway
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -27,10 +28,7 @@ CURSOR_SHOWN, CURSOR_HIDDEN = "\x1b[?25h", "\x1b[?25l"
 async def begun(projector: Program, topics: Topics, tables: Tables, batch_id: int) -> list[Event]:
     """A named batch of 20 files, 15 of which are done; what is still to come of it: five errors and its end."""
     events = list(batch_events(batch_id, 20, failed=5))
-    topics.create(batch_id)
-    topics.announce(batch_id, name="night")
-    topics.write_events(events[:16])
-    await tables.wait_for(batch_id, 16)
+    await projected(topics, tables, batch_id, events[:16], name="night")
     return events[16:]
 
 

@@ -15,6 +15,7 @@ from infra.local.kafka import START_TIMEOUT_S, KafkaBroker
 from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -30,10 +31,7 @@ async def get(client: aiohttp.ClientSession, path: str, status: int = 200) -> di
 async def test_a_batch_shows_its_stages_as_the_tables_have_them(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id, name="Nightly")
-    topics.write_events(batch_events(batch_id, 500, failed=5))
-    await tables.wait_for(batch_id, 503)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 500, failed=5), name="Nightly")
     found = await get(client, f"/api/batches/{batch_id}")
     assert (found["batchId"], found["self"], found["name"]) == (batch_id, f"/api/batches/{batch_id}", "Nightly")
     assert (found["status"], found["closed"], found["nextOffset"]) == ("complete_with_errors", True, 503)
@@ -68,10 +66,7 @@ async def test_batches_are_listed_newest_first_and_page_by_page(
 async def test_the_event_log_pages_in_both_directions_with_the_streams_data(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(batch_events(batch_id, 20, failed=3))
-    await tables.wait_for(batch_id, 23)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 20, failed=3))
     for order, expected in (("asc", list(range(23))), ("desc", list(range(22, -1, -1)))):
         seen: list[int] = []
         path: str | None = f"/api/batches/{batch_id}/events?limit=7&order={order}"

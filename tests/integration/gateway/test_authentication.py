@@ -22,6 +22,7 @@ from infra.local.service import free_port
 from support.batches import batch_events
 from support.commands import headway_gateway
 from support.programs import Program
+from support.projected import projected
 from support.sockets import connected
 from support.stream import ids, read
 from support.tables import Tables
@@ -187,10 +188,7 @@ async def mint(client: aiohttp.ClientSession, batch_id: object, headers: dict[st
 async def test_a_query_token_reads_its_batch_without_a_header_and_changes_nothing(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(batch_events(batch_id, 3))
-    await tables.wait_for(batch_id, 6)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 3))
     minted = await mint(client, str(batch_id), bearer(everything=True))
     assert ids(await read(client, batch_id, {"access_token": minted})) == list(range(6))
     async with client.get(f"/api/batches/{batch_id}/events?access_token={minted}&limit=2") as response:

@@ -10,6 +10,7 @@ from headway_events import FileComplete, StageStart
 from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -29,10 +30,7 @@ async def ask(client: aiohttp.ClientSession, path: str, tag: str | None = None) 
 async def test_what_has_not_changed_is_not_sent_again_and_what_has_is(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(batch_events(batch_id, 20, failed=3))
-    await tables.wait_for(batch_id, 23)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 20, failed=3))
     tags = {}
     for part in TAGGED:
         path = f"/api/batches/{batch_id}{part}"

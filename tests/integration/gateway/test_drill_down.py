@@ -15,6 +15,7 @@ from yarl import URL
 
 from support.api import every, get
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -57,11 +58,8 @@ def story(batch_id: int) -> Iterator[Event]:
 @pytest.fixture
 async def path(projector: Program, topics: Topics, tables: Tables, batch_id: int) -> str:
     """The address of a batch that has had the story."""
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(story(batch_id))
-    topics.write_events(events)
-    await tables.wait_for(batch_id, len(events))
+    await projected(topics, tables, batch_id, events)
     return f"/api/batches/{batch_id}"
 
 

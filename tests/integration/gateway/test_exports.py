@@ -29,6 +29,7 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.exports import rows_of, without_apostrophe
 from support.programs import Program
+from support.projected import projected
 from support.stream import read
 from support.tables import Tables
 from support.topics import Topics
@@ -114,10 +115,7 @@ def as_text(value: Any) -> str:
 async def test_an_export_of_files_is_every_outcome_of_every_run_in_every_format(
     client: aiohttp.ClientSession, projector: Program, topics: Topics, tables: Tables, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(odd_events(batch_id))
-    await tables.wait_for(batch_id, len(list(odd_events(batch_id))))
+    await projected(topics, tables, batch_id, odd_events(batch_id))
 
     outcomes = (await tables.of_batch(batch_id)).outcomes
     expected = [

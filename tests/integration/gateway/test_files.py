@@ -15,6 +15,7 @@ from yarl import URL
 
 from support.api import every, get
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables
 from support.topics import Topics
 
@@ -38,15 +39,6 @@ def failed(batch_id: int, stage: str, name: str, **response: Any) -> Event:
         batch_id=batch_id, timestamp=NOW, stage=stage, file_name=name,
         response=msgspec.Raw(msgspec.json.encode({"status": "error", **response})),
     )  # fmt: skip
-
-
-async def projected(topics: Topics, tables: Tables, batch_id: int, events: Iterator[Event]) -> None:
-    """The batch is announced, in its topic and in the tables."""
-    written = list(events)
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(written)
-    await tables.wait_for(batch_id, len(written))
 
 
 def two_stages(batch_id: int) -> Iterator[Event]:

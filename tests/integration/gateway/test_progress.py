@@ -30,6 +30,7 @@ from support.batches import batch_events
 from support.eventually import eventually
 from support.load import history
 from support.programs import Program
+from support.projected import projected
 from support.sse import Message, messages
 from support.stream import ids, read
 from support.tables import Tables
@@ -85,11 +86,8 @@ async def test_the_last_message_of_each_stage_is_its_final_count_and_the_batch_e
 async def test_progress_equals_a_fold_of_whatever_was_written_with_and_without_a_projector(
     make_gateway: Callable[..., Program], topics: Topics, tables: Tables, projector: Program, seed: int, batch_id: int
 ) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(islice(history(batch_id, 400, random.Random(seed)), 400))
-    topics.write_events(events[: len(events) // 2])
-    await tables.wait_for(batch_id, len(events) // 2)
+    await projected(topics, tables, batch_id, events[: len(events) // 2])
     projector.stop()
     topics.write_events(events[len(events) // 2 :])
     records = topics.read(topics.names.of_batch(batch_id), at_least=len(events))

@@ -14,6 +14,7 @@ from infra.local.stack import answers
 from support.batches import batch_events
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.sse import Message, messages
 from support.tables import Tables
 from support.topics import Topics
@@ -132,10 +133,7 @@ async def test_snapshots_of_several_batches_come_first_and_events_go_on_from_eac
     client: aiohttp.ClientSession, topics: Topics, projector: Program, tables: Tables, batch_ids: list[int]
 ) -> None:
     for batch_id in batch_ids:
-        topics.create(batch_id)
-        topics.announce(batch_id)
-        topics.write_events(list(batch_events(batch_id, 20))[:11])
-        await tables.wait_for(batch_id, 11)
+        await projected(topics, tables, batch_id, list(batch_events(batch_id, 20))[:11])
     projector.stop()
     for batch_id in batch_ids:
         topics.write_events(list(batch_events(batch_id, 20))[11:])
@@ -153,10 +151,7 @@ async def test_without_a_batch_the_stream_is_of_all_that_are_live_and_a_new_one_
 ) -> None:
     finished, live, new = batch_ids
     for batch_id in (finished, live):
-        topics.create(batch_id)
-        topics.announce(batch_id)
-        topics.write_events(list(batch_events(batch_id, 5))[: 8 if batch_id == finished else 3])
-        await tables.wait_for(batch_id, 8 if batch_id == finished else 3)
+        await projected(topics, tables, batch_id, list(batch_events(batch_id, 5))[: 8 if batch_id == finished else 3])
     found: list[Message] = []
     async with client.get("/api/stream") as response:
         assert response.status == 200, await response.text()

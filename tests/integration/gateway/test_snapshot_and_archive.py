@@ -15,6 +15,7 @@ from support.api import get
 from support.batches import batch_events
 from support.counts import counts
 from support.programs import Program
+from support.projected import projected
 from support.stream import ids, read
 from support.tables import Tables
 from support.topics import Topics
@@ -64,10 +65,7 @@ async def test_who_comes_late_and_a_projector_that_takes_over_know_the_workers_t
 
     first = make_projector()
     first.run()
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events([heartbeat("one", "b.wav", "a.wav"), heartbeat("two", "c.wav", "音.wav")])
-    await tables.wait_for(batch_id, 2)
+    await projected(topics, tables, batch_id, [heartbeat("one", "b.wav", "a.wav"), heartbeat("two", "c.wav", "音.wav")])
     assert await in_flight() == {"one": ["b.wav", "a.wav"], "two": ["c.wav", "音.wav"]}
     (message,) = await read(client, batch_id, {"from": "snapshot"}, most=1)
     state = resume(message.json()).current("denoise")

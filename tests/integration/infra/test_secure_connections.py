@@ -167,9 +167,7 @@ async def test_a_batch_goes_all_the_way_by_tokens(
 
 def client_of(secure: SecureKafka, user: str) -> dict[str, str]:
     """A bare client that is this user."""
-    settings = secure.scram(user)
-    security = KafkaSecurity.from_environment(settings)
-    return {"bootstrap.servers": secure.bootstrap, **security.client_config()}
+    return KafkaSecurity.from_environment(secure.scram(user)).connection(secure.bootstrap)
 
 
 async def test_a_pipeline_may_not_read_and_a_gateway_may_not_write(

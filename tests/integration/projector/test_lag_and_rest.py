@@ -11,6 +11,7 @@ from support.batches import batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables, expected
 from support.topics import Topics
 
@@ -43,10 +44,7 @@ async def test_a_batch_that_stands_still_is_named_by_health_metrics_and_status_u
 ) -> None:
     projector = make_projector(HEADWAY_PROJECTOR_STUCK_AFTER_S="2")
     projector.run()
-    topics.create(batch_id)
-    topics.announce(batch_id)
-    topics.write_events(batch_events(batch_id, 5))
-    await tables.wait_for(batch_id, 8)
+    await projected(topics, tables, batch_id, batch_events(batch_id, 5))
     other = await asyncpg.connect(database_url)
     async with other.transaction():  # a session that holds the batch's row, as a forgotten console does
         await other.execute("SELECT 1 FROM batch WHERE batchId = $1 FOR UPDATE", batch_id)

@@ -15,6 +15,7 @@ from support.batches import batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables, expected
 from support.topics import Topics
 
@@ -39,11 +40,8 @@ async def batch_of_week(topics: Topics, tables: Tables, batch_id: int, week: dat
 
 
 async def project(topics: Topics, tables: Tables, batch_id: int, *, closed: bool = True) -> None:
-    topics.create(batch_id)
-    topics.announce(batch_id)
     events = list(batch_events(batch_id, 20, failed=3))
-    topics.write_events(events if closed else events[:-1])
-    await tables.wait_for(batch_id, len(events) if closed else len(events) - 1)
+    await projected(topics, tables, batch_id, events if closed else events[:-1])
 
 
 async def age(tables: Tables, batches: dict[int, date]) -> None:

@@ -15,7 +15,7 @@ from headway_events import BatchComplete, FileComplete, encode
 from headway_gateway import parquet
 from headway_gateway.export import CsvEncoder, Encoder, NdjsonEncoder, Record, events_table, files_table
 from headway_gateway.parquet import ParquetEncoder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -41,7 +41,6 @@ def file_of(encoder: Encoder, records: Sequence[Record]) -> bytes:
     return encoder.head() + encoder.encode(records[:2]) + encoder.encode(records[2:]) + encoder.tail()
 
 
-@settings(deadline=None)
 @given(st.lists(NAMES, max_size=5))
 def test_csv_gives_back_every_name_and_none_begins_as_a_formula(names: list[str]) -> None:
     text = file_of(

@@ -30,7 +30,7 @@ from support.counts import JavaScriptFold, counts, fold_in_python
 from support.histories import BATCH_ID, BEGINNING, adversarial, as_json, events, histories
 from support.naive_counts import NaiveRun, naive_runs
 
-properties = settings(deadline=None, max_examples=200)
+properties = settings(max_examples=200)
 
 
 @properties

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from support.counts import JSON, JavaScriptFold, counts, fold_in_python
 from support.histories import BATCH_ID, BEGINNING, as_json, histories
 
-properties = settings(deadline=None, max_examples=150)
+properties = settings(max_examples=150)
 
 
 @properties

@@ -23,7 +23,7 @@ from headway_events import (
     key,
 )
 from headway_events.wire import MAX_DEPTH
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec import Raw
 
 from support.histories import BATCH_ID, events
@@ -32,7 +32,6 @@ AT = datetime(2024, 1, 13, 10, 0, 1, tzinfo=UTC)
 FILE = b'{"eventType":"file_complete","batchId":123,"stage":"denoise","fileName":"a.wav","response":%s}'
 
 
-@settings(deadline=None)
 @given(event=events())
 def test_an_event_encoded_decodes_to_itself(event: Event) -> None:
     assert decode(encode(event), batch_id=BATCH_ID) == event

@@ -21,10 +21,9 @@ from headway_client.cli.tail import tail
 from headway_client.cli.wait import wait
 from headway_client.cli.watch import watch
 from headway_client.client import HeadwayClient
+from headway_client.reconnection import WATCHED_MOST_S
 from headway_client.settings import Settings
 from headway_client.wording import printable
-
-MOST_DELAY_S: Final = 5.0  # between two tries, as somebody looks on
 
 Command = Callable[[HeadwayClient, argparse.Namespace], Awaitable[Exit]]
 COMMANDS: Final[dict[str, Command]] = {
@@ -55,7 +54,7 @@ async def _run(arguments: argparse.Namespace) -> Exit:
     settings = Settings.from_environment(arguments.url, arguments.token)
     patience_s = getattr(arguments, "patience", None)
     async with HeadwayClient(
-        settings.url, token=settings.token, patience_s=patience_s, most_delay_s=MOST_DELAY_S
+        settings.url, token=settings.token, patience_s=patience_s, most_delay_s=WATCHED_MOST_S
     ) as client:
         return await COMMANDS[arguments.command](client, arguments)
 

@@ -55,9 +55,8 @@ class _Waiting:
         async with aclosing(watch(self._client, self._batch_id)) as watching:
             async for watched in watching:
                 self._watched = watched
-                if (
-                    watched.standing is not Standing.CONNECTING
-                ):  # a batch may be at its end before it was seen to be live
+                # A batch may be at its end before it was seen to be live.
+                if watched.standing is not Standing.CONNECTING:
                     say(Connection(live=watched.standing is not Standing.OFFLINE, reason=watched.reason))
                 if self._stall.has_come(watched, now(), time.monotonic()):
                     note(f"nothing was heard of batch {self._batch_id} for {self._stall.after_s(watched):g} s")

@@ -4,6 +4,7 @@
 import { apiAddress, changed, pageAddress, readQuery, sorted, STATES } from "../batch-query.js";
 import { Polled } from "../polled.js";
 import { BatchRow } from "./batch-row.js";
+import { followed } from "./controls.js";
 import { element, setAttribute, setText } from "./elements.js";
 
 /** @typedef {import("../batch-query.js").BatchQuery} BatchQuery */
@@ -24,7 +25,8 @@ export class BatchList {
     this.polled = new Polled(() => this.draw());
     /** @type {Map<string, BatchRow>} */
     this.rows = new Map();
-    this.shown = "";
+    this.shown = ""; // the address whose batches are in the rows
+    this.drawn = ""; // what the controls were drawn from
     this.typing = 0;
     this.search = /** @type {HTMLInputElement} */ (element("input", {
       class: "search", type: "search", placeholder: "Search by name or id", "aria-label": "Search batches by name or id",
@@ -125,9 +127,9 @@ export class BatchList {
   drawControls(query) {
     const { previous = null, next = null } = this.polled.document ?? {};
     const drawn = JSON.stringify([query, previous, next]);
-    if (drawn === this.states.dataset.drawn) return;
+    if (drawn === this.drawn) return;
     const focused = document.activeElement?.getAttribute("data-key") ?? null;
-    this.states.dataset.drawn = drawn;
+    this.drawn = drawn;
     this.states.replaceChildren(...STATES.map(([state, title]) => this.link(title, changed(query, { state }), query.state === state)));
     this.labels.replaceChildren(...query.labels.map((label) => this.link(
       `${label} ✕`, changed(query, { labels: query.labels.filter((one) => one !== label) }), false, `Without the label ${label}`,
@@ -166,12 +168,7 @@ export class BatchList {
     const link = element("a", { href: pageAddress(query), "data-key": label ?? text }, text);
     if (label !== undefined) link.setAttribute("aria-label", label);
     setAttribute(link, "aria-current", current ? "true" : null);
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-      event.preventDefault();
-      this.go(query);
-    });
-    return link;
+    return followed(link, () => this.go(query));
   }
 
   /** The arrow keys go from batch to batch. @param {KeyboardEvent} event */

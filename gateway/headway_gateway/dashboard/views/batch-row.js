@@ -3,7 +3,8 @@
 
 import { leftText, rateText } from "../estimate-text.js";
 import { StageHistory } from "../estimate.js";
-import { count, filesText, moment, share, statusText, when } from "../format.js";
+import { batchErrors, count, filesText, moment, statusText, when } from "../format.js";
+import { Bar } from "./bar.js";
 import { element, setAttribute, setText } from "./elements.js";
 
 /** A stage as the API lists it. @typedef {import("../client/headway.js").StageState & {stage: string}} ListedStage */
@@ -49,7 +50,7 @@ export class BatchRow {
       }
       line.update(stage, now);
     }
-    const failed = stages.reduce((sum, stage) => sum + stage.errors, 0);
+    const failed = batchErrors(stages);
     setText(this.errors, count(failed));
     setAttribute(this.errors, "class", failed ? "number bad" : "number");
     setText(this.updated, batch.lastEventAt === null ? "" : when(batch.lastEventAt));
@@ -70,23 +71,19 @@ class StageLine {
   /** @param {string} name */
   constructor(name) {
     this.history = new StageHistory();
-    this.fill = element("div", { class: "fill" });
-    this.failed = element("div", { class: "fill-errors" });
+    this.bar = new Bar({ "aria-hidden": "true" });
     this.files = element("span");
     this.pace = element("span", { class: "pace" });
     this.root = element(
       "div", { class: "stage-line" },
-      element("span", { class: "name", title: name }, name), element("div", { class: "track", "aria-hidden": "true" }, this.fill, this.failed),
-      this.files, this.pace,
+      element("span", { class: "name", title: name }, name), this.bar.root, this.files, this.pace,
     );
   }
 
   /** @param {ListedStage} stage @param {number} now */
   update(stage, now) {
     setAttribute(this.root, "data-status", stage.status);
-    this.fill.style.width = `${share(stage.processed, stage.total)}%`;
-    this.failed.style.width = `${share(stage.errors, stage.total)}%`;
-    setAttribute(this.failed, "data-any", String(stage.errors > 0));
+    this.bar.update(stage);
     setText(this.files, filesText(stage));
     this.history.observe(stage, now);
     const estimate = this.history.estimate(stage, stage.status === "stalled", now);

@@ -2,7 +2,7 @@
 /** A batch's page: headline, notice, and the part that the address names. */
 
 import { batchStatus, statusAt } from "../client/headway.js";
-import { batchPercent, count, statusText, timeOfDay } from "../format.js";
+import { batchErrors, batchPercent, count, statusText, timeOfDay } from "../format.js";
 import { observe } from "../pace.js";
 import { state } from "../store.js";
 import { element, setAttribute, setText } from "./elements.js";
@@ -36,19 +36,18 @@ export class BatchPage {
   update(now) {
     observe(now);
     const { batch, info } = state;
-    const stages = [...batch.runs.keys()].map((name) => /** @type {const} */ ([name, batch.stages[name]]));
-    const stalled = stages.some(([, stage]) => statusAt(stage, now, state.limits.stalledMs) === "stalled");
+    const stages = state.current.map(([, stage]) => stage);
+    const stalled = stages.some((stage) => statusAt(stage, now, state.limits.stalledMs) === "stalled");
     const status = stalled && !batch.closed ? "stalled" : batchStatus(batch);
     setText(this.title, info.name ? `${info.name} · batch ${state.batchId}` : `Batch ${state.batchId}`);
     setAttribute(this.status, "data-status", status);
     setText(this.status, statusText(status));
-    const done = stages.filter(([, stage]) => stage.endedAt !== null).length;
-    const errors = stages.reduce((sum, [, stage]) => sum + stage.errors, 0);
-    setText(this.subline, stages.length ? `${done} of ${stages.length} stages complete · ${count(errors)} errors${labels()}` : "");
+    const done = stages.filter((stage) => stage.endedAt !== null).length;
+    setText(this.subline, stages.length ? `${done} of ${stages.length} stages complete · ${count(batchErrors(stages))} errors${labels()}` : "");
     this.updateNotice();
     this.panels.update(now);
     showConnection();
-    showOnTab(batchPercent(stages.map(([, stage]) => stage)));
+    showOnTab(batchPercent(stages));
   }
 
   updateNotice() {

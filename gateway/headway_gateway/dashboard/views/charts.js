@@ -1,10 +1,11 @@
 // @ts-check
 /** The part of a batch's page that draws: every file of a run, durations, throughput, and what ran when. */
 
-import { addressWith, go, parameter } from "../address.js";
+import { parameter } from "../address.js";
 import { ChartsSource } from "../charts-source.js";
 import { count, stageTitle, timeOfDay } from "../format.js";
 import { earlierRuns, state } from "../store.js";
+import { link } from "./controls.js";
 import { DurationsChart } from "./durations.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { HeatStrip } from "./heat-strip.js";
@@ -94,15 +95,10 @@ class Charts {
 
 /** @param {string} stage @param {number} run @param {boolean} current @param {boolean} shown */
 function chooserLink(stage, run, current, shown) {
-  const changes = { stage, run: current ? null : String(run) };
-  const link = element("a", { href: addressWith(changes) }, run > 1 || !current ? `${stageTitle(stage)} · run ${count(run)}` : stageTitle(stage));
-  setAttribute(link, "aria-current", shown ? "true" : null);
-  link.addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    go(changes);
-  });
-  return link;
+  const title = run > 1 || !current ? `${stageTitle(stage)} · run ${count(run)}` : stageTitle(stage);
+  const made = link({ stage, run: current ? null : String(run) }, title);
+  setAttribute(made, "aria-current", shown ? "true" : null);
+  return made;
 }
 
 /** @param {string} title @param {string} kind @param {HTMLElement} content */

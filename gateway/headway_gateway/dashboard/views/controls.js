@@ -18,11 +18,15 @@ export function viewLink(changes, ...children) {
 
 /** A link to this page with other parameters. @param {Record<string, string | null>} changes @param {(Node | string)[]} children */
 export function link(changes, ...children) {
-  const made = element("a", { href: addressWith(changes) }, ...children);
+  return followed(element("a", { href: addressWith(changes) }, ...children), () => go(changes));
+}
+
+/** A link that is followed without loading the page anew. @param {HTMLElement} made @param {() => void} follow */
+export function followed(made, follow) {
   made.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab or window: the browser's own business
     event.preventDefault();
-    go(changes);
+    follow();
   });
   return made;
 }

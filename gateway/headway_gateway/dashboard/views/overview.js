@@ -4,6 +4,7 @@
 import { estimateOf } from "../pace.js";
 import { state } from "../store.js";
 import { element, setText } from "./elements.js";
+import { PerStage } from "./per-stage.js";
 import { StageCard } from "./stage-card.js";
 import { Strip } from "./strip.js";
 
@@ -14,38 +15,17 @@ class Overview {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.strip = new Strip();
-    this.grid = element("div", { class: "cards" });
+    this.cards = new PerStage(element("div", { class: "cards" }), (name) => new StageCard(name));
     this.empty = element("p", { class: "empty" });
-    /** @type {Map<string, StageCard>} */
-    this.cards = new Map();
-    root.append(this.strip.root, this.grid, this.empty);
+    root.append(this.strip.root, this.cards.root, this.empty);
   }
 
   /** @param {number} now */
   update(now) {
-    const { batch } = state;
     this.strip.update(now);
-    for (const name of batch.runs.keys()) {
-      this.card(name).update(batch.stages[name], state.recent.get(name) ?? [], estimateOf(name, now), now, state.limits);
-    }
-    for (const [name, card] of this.cards) if (!batch.runs.has(name)) this.remove(name, card);
-    setText(this.empty, batch.runs.size ? "" : "No stage has started yet.");
-  }
-
-  /** @param {string} name */
-  card(name) {
-    let card = this.cards.get(name);
-    if (card === undefined) {
-      card = new StageCard(name);
-      this.cards.set(name, card);
-      this.grid.append(card.root);
-    }
-    return card;
-  }
-
-  /** @param {string} name @param {StageCard} card */
-  remove(name, card) {
-    card.root.remove();
-    this.cards.delete(name);
+    this.cards.update(state.current, (card, name, stage) => {
+      card.update(stage, state.recent.get(name) ?? [], estimateOf(name, now), now, state.limits);
+    });
+    setText(this.empty, state.batch.runs.size ? "" : "No stage has started yet.");
   }
 }

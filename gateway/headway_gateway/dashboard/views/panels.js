@@ -1,7 +1,8 @@
 // @ts-check
 /** The parts of a batch's page, one shown at a time: which one stands in the address (`panel=errors`). */
 
-import { addressWith, go, onAddress, parameter } from "../address.js";
+import { onAddress, parameter } from "../address.js";
+import { link } from "./controls.js";
 import { element, setAttribute } from "./elements.js";
 
 /**
@@ -22,7 +23,7 @@ export class Panels {
     this.panels = panels;
     /** @type {Map<string, {root: HTMLElement, part: Part}>} */
     this.opened = new Map();
-    this.links = new Map(panels.map((panel) => [panel.name, this.link(panel)]));
+    this.links = new Map(panels.map((panel) => [panel.name, link({ panel: panel.name }, panel.title)]));
     this.tabs = element("nav", { class: "tabs", "aria-label": "Parts of this page" }, ...this.links.values());
     this.tabs.hidden = panels.length < 2;
     this.body = element("div");
@@ -33,7 +34,7 @@ export class Panels {
   update(now) {
     const name = parameter("panel");
     const shown = this.panels.find((panel) => panel.name === name) ?? this.panels[0];
-    for (const [each, link] of this.links) setAttribute(link, "aria-current", each === shown.name ? "page" : null);
+    for (const [each, tab] of this.links) setAttribute(tab, "aria-current", each === shown.name ? "page" : null);
     for (const [each, { root }] of this.opened) root.hidden = each !== shown.name;
     this.open(shown).part.update(now);
   }
@@ -48,16 +49,5 @@ export class Panels {
       this.opened.set(panel.name, opened);
     }
     return opened;
-  }
-
-  /** @param {Panel} panel */
-  link({ name, title }) {
-    const link = element("a", { href: addressWith({ panel: name }) }, title);
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab or window: the browser's own business
-      event.preventDefault();
-      go({ panel: name });
-    });
-    return link;
   }
 }

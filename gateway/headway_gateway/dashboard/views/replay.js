@@ -9,6 +9,7 @@ import { extent, frameAt, nextChange, ReplayClock, stagesAt } from "../replay.js
 import { state } from "../store.js";
 import { batchAddress, showTrouble } from "./controls.js";
 import { element, setAttribute, setText } from "./elements.js";
+import { PerStage } from "./per-stage.js";
 import { StageCard } from "./stage-card.js";
 
 /** @typedef {import("../replay.js").History} History */
@@ -29,8 +30,7 @@ class Replay {
     const asked = Date.parse(parameter("at") ?? "");
     if (!Number.isNaN(asked)) this.clock.at = asked;
     this.polled = new Polled(() => this.draw());
-    /** @type {Map<string, StageCard>} */
-    this.cards = new Map();
+    this.cards = new PerStage(element("div", { class: "cards replay" }), (name) => new StageCard(name));
     /** @type {Map<string, RecentEvent[]>} by stage, newest first; of the frame whose offset is `eventsBefore` */
     this.events = new Map();
     this.eventsBefore = -1;
@@ -55,8 +55,7 @@ class Replay {
     );
     this.trouble = element("p", { class: "notice", role: "status" });
     this.empty = element("p", { class: "empty" });
-    this.grid = element("div", { class: "cards replay" });
-    root.append(element("h2", { class: "unseen" }, "Replay"), this.trouble, this.bar, this.grid, this.empty);
+    root.append(element("h2", { class: "unseen" }, "Replay"), this.trouble, this.bar, this.cards.root, this.empty);
     this.speed.addEventListener("change", () => { this.clock.speed = Number(this.speed.value); });
     this.slider.addEventListener("input", () => this.move(this.clock.begin + Number(this.slider.value)));
     this.time.addEventListener("change", () => this.move(Date.parse(this.time.value)));
@@ -137,16 +136,10 @@ class Replay {
     const frame = frameAt(history, at);
     this.drawBar(at, history.offsets[frame], /** @type {number} */ (history.offsets.at(-1)));
     if (this.eventsBefore < 0) this.settle();
-    const stages = stagesAt(history, frame);
-    for (const [name, stage] of stages) {
-      const recent = this.eventsBefore === history.offsets[frame] ? this.events.get(name) : undefined;
-      this.card(name).update(stage, recent ?? [], null, at, NEVER);
-    }
-    for (const [name, card] of this.cards) {
-      if (stages.has(name)) continue;
-      card.root.remove();
-      this.cards.delete(name);
-    }
+    const known = this.eventsBefore === history.offsets[frame];
+    this.cards.update(stagesAt(history, frame), (card, name, stage) => {
+      card.update(stage, known ? this.events.get(name) ?? [] : [], null, at, NEVER);
+    });
   }
 
   /** @param {number} at @param {number} offset @param {number} offsets */
@@ -160,17 +153,6 @@ class Replay {
     setAttribute(this.slider, "aria-valuetext", moment);
     this.slider.value = String(at - begin);
     if (document.activeElement !== this.time) this.time.value = localTime(at);
-  }
-
-  /** @param {string} name */
-  card(name) {
-    let card = this.cards.get(name);
-    if (card === undefined) {
-      card = new StageCard(name);
-      this.cards.set(name, card);
-      this.grid.append(card.root);
-    }
-    return card;
   }
 
   /** The last events before the moment, of each stage. */

@@ -3,7 +3,8 @@
 
 import { silentWorkers, statusAt } from "../client/headway.js";
 import { paceText } from "../estimate-text.js";
-import { count, filesText, icon, percentText, share, silentText, stageTitle, statusText, timeOfDay } from "../format.js";
+import { count, filesText, icon, percentText, silentText, stageTitle, statusText, timeOfDay } from "../format.js";
+import { Bar } from "./bar.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { showPayload } from "./payload.js";
 
@@ -17,12 +18,7 @@ export class StageCard {
   constructor(name) {
     this.status = element("span", { class: "pill" });
     this.run = element("span", { class: "run" });
-    this.fill = element("div", { class: "fill" });
-    this.fillErrors = element("div", { class: "fill-errors" });
-    this.track = element(
-      "div", { class: "track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": stageTitle(name) },
-      this.fill, this.fillErrors,
-    );
+    this.bar = new Bar({ role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": stageTitle(name) });
     this.percent = element("span", { class: "percent" });
     this.files = element("p", { class: "files" });
     this.pace = element("p", { class: "pace" });
@@ -37,7 +33,7 @@ export class StageCard {
     this.root = element(
       "section", { class: "card", "data-stage": name, "aria-label": `Stage ${name}` },
       element("div", { class: "card-head" }, element("h2", {}, `${icon(name)} ${stageTitle(name)} `, this.run), this.status),
-      element("div", { class: "bar" }, this.track, this.percent),
+      element("div", { class: "bar" }, this.bar.root, this.percent),
       this.files,
       this.pace,
       this.counts,
@@ -60,14 +56,12 @@ export class StageCard {
     setAttribute(this.status, "data-status", status);
     setText(this.status, statusText(status));
     setText(this.run, stage.run > 1 ? `run ${stage.run}` : "");
-    this.fill.style.width = `${share(stage.processed, stage.total)}%`;
-    this.fillErrors.style.width = `${share(stage.errors, stage.total)}%`;
-    setAttribute(this.fillErrors, "data-any", String(stage.errors > 0));
+    this.bar.update(stage);
     setText(this.percent, percentText(stage));
     setText(this.files, filesText(stage));
     setText(this.pace, estimate === null ? "" : paceText(stage, estimate));
-    setAttribute(this.track, "aria-valuetext", filesText(stage));
-    setAttribute(this.track, "aria-valuenow", percentText(stage).replace("%", "") || null); // unknown is not 0
+    setAttribute(this.bar.root, "aria-valuetext", filesText(stage));
+    setAttribute(this.bar.root, "aria-valuenow", percentText(stage).replace("%", "") || null); // unknown is not 0
     const total = stage.total === null ? "unknown" : count(stage.total);
     setText(this.total, `Total: ${total} | Processed: ${count(stage.processed)} | `);
     setText(this.errors, `Errors: ${count(stage.errors)}`);

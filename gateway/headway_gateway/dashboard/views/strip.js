@@ -5,10 +5,12 @@ import { addressWith } from "../address.js";
 import { statusAt } from "../client/headway.js";
 import { elapsedText, leftText } from "../estimate-text.js";
 import { lastedMs } from "../estimate.js";
-import { count, filesText, percentText, share, stageTitle, statusText } from "../format.js";
+import { count, filesText, percentText, stageTitle, statusText } from "../format.js";
 import { estimateOf } from "../pace.js";
 import { earlierRuns, state } from "../store.js";
+import { Bar } from "./bar.js";
 import { element, setAttribute, setText } from "./elements.js";
+import { PerStage } from "./per-stage.js";
 
 /** @typedef {import("../client/headway.js").StageState} StageState */
 /** @typedef {import("../store.js").RunCounts} RunCounts */
@@ -18,28 +20,13 @@ const SHOWN_RUNS = 6; // earlier ones of a stage: the others are in the charts
 export class Strip {
   constructor() {
     this.root = element("ol", { class: "strip", "aria-label": "Stages" });
-    /** @type {Map<string, Segment>} */
-    this.segments = new Map();
+    this.segments = new PerStage(this.root, (name) => new Segment(name));
   }
 
   /** @param {number} now */
   update(now) {
-    const { batch } = state;
-    this.root.hidden = batch.runs.size === 0;
-    for (const name of batch.runs.keys()) {
-      let segment = this.segments.get(name);
-      if (segment === undefined) {
-        segment = new Segment(name);
-        this.segments.set(name, segment);
-        this.root.append(segment.root);
-      }
-      segment.update(batch.stages[name], now);
-    }
-    for (const [name, { root }] of this.segments) {
-      if (batch.runs.has(name)) continue;
-      root.remove();
-      this.segments.delete(name);
-    }
+    this.root.hidden = state.batch.runs.size === 0;
+    this.segments.update(state.current, (segment, _, stage) => segment.update(stage, now));
   }
 }
 
@@ -47,8 +34,7 @@ class Segment {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    this.fill = element("div", { class: "fill" });
-    this.fillErrors = element("div", { class: "fill-errors" });
+    this.bar = new Bar({ "aria-hidden": "true" });
     this.status = element("span", { class: "state" });
     this.files = element("span");
     this.errors = element("span");
@@ -59,7 +45,7 @@ class Segment {
     this.root = element(
       "li", { class: "segment", "data-segment": name },
       element("div", { class: "line" }, element("span", { class: "name" }, stageTitle(name)), this.status),
-      element("div", { class: "track", "aria-hidden": "true" }, this.fill, this.fillErrors),
+      this.bar.root,
       element("div", { class: "line" }, this.files, this.errors),
       this.time,
       this.runs,
@@ -71,9 +57,7 @@ class Segment {
     const status = statusAt(stage, now, state.limits.stalledMs);
     setAttribute(this.root, "data-status", status);
     setText(this.status, statusText(status));
-    this.fill.style.width = `${share(stage.processed, stage.total)}%`;
-    this.fillErrors.style.width = `${share(stage.errors, stage.total)}%`;
-    setAttribute(this.fillErrors, "data-any", String(stage.errors > 0));
+    this.bar.update(stage);
     setText(this.files, [filesText(stage), percentText(stage)].filter(Boolean).join(" · "));
     setText(this.errors, stage.errors === 1 ? "1 error" : `${count(stage.errors)} errors`);
     setAttribute(this.errors, "class", stage.errors ? "bad" : "");
