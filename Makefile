@@ -35,6 +35,7 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files, conta
 	$(VENV)/bin/mypy schemas producers projector gateway clients infra bench examples tests
 	$(VENV)/bin/lint-imports
 	$(PY) schemas/generate.py --check
+	$(PY) schemas/compatibility.py --check
 	$(PY) -m headway_gateway.openapi --check
 	$(PY) -m infra.docs.settings_reference --check
 	$(VENV)/bin/hadolint infra/images/Dockerfile
