@@ -84,7 +84,7 @@ def events_table(batch_id: int) -> Table:
             total_files=event.total_files if isinstance(event, StageStart | StageProgress | StageComplete) else None,
             processed_files=event.processed_files if isinstance(event, StageProgress | StageComplete) else None,
             failed_files=event.failed_files if isinstance(event, StageProgress | StageComplete) else None,
-            worker=event.worker if isinstance(event, WorkerHeartbeat) else None,
+            worker=event.worker if isinstance(event, WorkerHeartbeat) or of_file is event else None,
             response=response,
         )
 
