@@ -17,10 +17,12 @@ import duckdb
 import msgspec
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headway_events import BatchComplete, Event, FileComplete, StageComplete, StageProgress, StageStart, WorkerHeartbeat
 from headway_projector import parquet
+from pyarrow import dataset
 
 from support.archive import archived, as_archived, parts
 from support.batches import ERROR, batch_events
@@ -195,7 +197,8 @@ async def test_duckdb_polars_and_pandas_read_the_archive_and_only_the_partitions
     assert duckdb.execute(f"{count} WHERE date = '2026-01-02'").fetchall() == [(8, day)]
     lazy = pl.scan_parquet(everything, hive_partitioning=True, hive_schema={"date": pl.Date, "batch": pl.Int64})
     assert lazy.filter(pl.col("batch") == negative).collect().height == 8
-    assert len(pd.read_parquet(directory, filters=[("batch", "==", negative)])) == 8
+    partitioning = dataset.partitioning(pa.schema({"date": pa.date32(), "batch": pa.int64()}), flavor="hive")
+    assert len(pd.read_parquet(directory, partitioning=partitioning, filters=[("batch", "==", negative)])) == 8
     broken.write_bytes(content)
 
 
