@@ -59,6 +59,7 @@ async def note(stream: Any) -> None:
     async for event in stream.events():
         message = event.message
         ledger.take(message.topic, message.offset, dict(message.headers or ()), message.value)
+        ledger.commit()
 
 
 @app.timer(LOOK_EVERY_S)  # type: ignore[untyped-decorator]

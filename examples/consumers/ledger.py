@@ -21,11 +21,12 @@ class Ledger:
 
     def __init__(self, path: Path, names: TopicNames) -> None:
         self._names = names
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path)
         self._database.execute(SCHEMA)
+        self.commit = self._database.commit
 
     def take(self, topic: str, offset: int, headers: Mapping[str, Any], value: bytes | None) -> None:
-        """Note a record's event, unless it is noted or is none of a file.
+        """Note a record's event, unless it is noted or is none of a file. It is kept from the next `commit` on.
 
         A record comes again when a consumer was killed before it committed: under the same offset. A producer that was
         killed may write an event again: under another offset, with the same id.

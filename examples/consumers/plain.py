@@ -53,6 +53,7 @@ def main() -> None:
             headers = dict(message.headers() or ())
             ledger.take(message.topic() or "", message.offset() or 0, headers, message.value())
         if messages:
+            ledger.commit()
             consumer.commit(asynchronous=False)
     consumer.close()
 
