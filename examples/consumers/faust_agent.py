@@ -38,7 +38,7 @@ app: Any = faust.App(
     os.environ.get("CONSUMER_GROUP", "example-faust"),
     broker=f"kafka://{BOOTSTRAP}",
     consumer_auto_offset_reset="earliest",
-    broker_session_timeout=8,  # how soon others have the batches of a worker that was killed; 60 s by default
+    broker_session_timeout=6,  # how soon others have the batches of a worker that was killed; 60 s by default
     broker_heartbeat_interval=2,
     topic_disable_leader=True,
     topic_allow_declare=False,

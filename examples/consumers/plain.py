@@ -20,14 +20,15 @@ from examples.consumers.ledger import Ledger
 names = TopicNames(prefix=os.environ.get("HEADWAY_TOPIC_PREFIX", TopicNames().prefix))
 consumer = Consumer(
     {
-        "bootstrap.servers": os.environ.get("HEADWAY_KAFKA_BOOTSTRAP", "127.0.0.1:9092"),
-        **KafkaSecurity.from_environment(os.environ).client_config(),
+        **KafkaSecurity.from_environment(os.environ).connection(
+            os.environ.get("HEADWAY_KAFKA_BOOTSTRAP", "127.0.0.1:9092")
+        ),
         "group.id": os.environ.get("CONSUMER_GROUP", "example-plain"),
         "auto.offset.reset": "earliest",  # a batch that began before it was noticed is read from its beginning
         "enable.auto.commit": False,
         "partition.assignment.strategy": "cooperative-sticky",  # a new batch does not stop those being read
         "session.timeout.ms": 6000,  # how soon others have the batches of one that was killed
-        "topic.metadata.refresh.interval.ms": 5000,  # how soon a new batch is noticed; 5 minutes by default
+        "topic.metadata.refresh.interval.ms": 2000,  # how soon a new batch is noticed; 5 minutes by default
     }
 )
 stopping = False

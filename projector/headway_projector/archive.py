@@ -91,9 +91,15 @@ async def archive(store: Store, settings: Settings, directory: Path) -> AsyncIte
     for row in batches:
         known = KnownTopic(row["batchid"], row["topic"], row["topicid"], row["nextoffset"], archived=False)
         folder = directory / f"date={row['createdat'].astimezone(UTC):%Y-%m-%d}" / f"batch={known.batch_id}"
-        async with store.hold(known.batch_id, lock=False) as held:
-            known = known._replace(next_offset=held.next_offset)
-            done = await _archive(held, known, topics, folder, directory / UNPUBLISHED)
+        path = directory / UNPUBLISHED / f"{known.batch_id}-{uuid.uuid4().hex}"
+        try:
+            async with store.hold(known.batch_id, lock=False) as held:
+                known = known._replace(next_offset=held.next_offset)
+                done = await _write_next(held, known, topics, folder, path)
+            if done.part is not None:
+                done = await _publish_checked(path, done.part, folder)
+        finally:
+            path.unlink(missing_ok=True)
         if done.left_out is None:
             async with store.connection() as connection:
                 await _queries.note_in_archive(
@@ -102,13 +108,13 @@ async def archive(store: Store, settings: Settings, directory: Path) -> AsyncIte
         yield done
 
 
-async def _archive(held: HeldBatch, known: KnownTopic, topics: Topics, folder: Path, unpublished: Path) -> Archived:
-    """Write what the archive does not have of a batch, which is held as of one moment."""
+async def _write_next(held: HeldBatch, known: KnownTopic, topics: Topics, folder: Path, path: Path) -> Archived:
+    """Write to a file what the archive does not have of a batch, which is held as of one moment."""
     # Kafka is asked after that moment: a topic that is another by then is found to be.
     found = await asyncio.to_thread(topics.look, known.topic)
-    kept = lifecycle.why_kept(known, found, await held.known_offsets()) if held.closed else LeftOut.OPENED
-    if kept is not None:
-        return Archived(known.batch_id, left_out=kept)
+    left_out = lifecycle.why_kept(known, found, await held.known_offsets()) if held.closed else LeftOut.OPENED
+    if left_out is not None:
+        return Archived(known.batch_id, left_out=left_out)
     topic_id = known.topic_id or ""
     with _failing(folder):
         last = _last(folder)
@@ -119,28 +125,23 @@ async def _archive(held: HeldBatch, known: KnownTopic, topics: Topics, folder: P
         return Archived(known.batch_id, left_out=LeftOut.AHEAD)
     if begin == known.next_offset:
         return Archived(known.batch_id)
-    path = unpublished / f"{known.batch_id}-{uuid.uuid4().hex}"
-    try:
-        part = await _write(path, held, topic_id, begin)
-        with _failing(path):
-            published = _publish(path, folder / f"part-{begin:012}.parquet")
-    finally:
-        path.unlink(missing_ok=True)
-    return Archived(known.batch_id, part) if published else Archived(known.batch_id, left_out=LeftOut.ANOTHER)
-
-
-async def _write(path: Path, held: HeldBatch, topic_id: str, begin: int) -> Part:
-    """Write the log from an offset on to a file, and read it again; what is in it."""
     with _failing(path):
-        writer = PartWriter(path, held.batch_id)
+        writer = PartWriter(path, known.batch_id)
     async for records in held.log_rows(begin):
         with _failing(path):
             await asyncio.to_thread(writer.add, records)
     with _failing(path):
-        part = writer.close(topic_id=topic_id, first_offset=begin, next_offset=held.next_offset)
+        part = writer.close(topic_id=topic_id, first_offset=begin, next_offset=known.next_offset)
+    return Archived(known.batch_id, part)
+
+
+async def _publish_checked(path: Path, part: Part, folder: Path) -> Archived:
+    """Publish a file that holds what was written to it."""
+    with _failing(path):
         if await asyncio.to_thread(parquet.held, path) != part:
             raise ArchiveFailed(path, "it does not hold what was written to it")
-    return part
+        published = _publish(path, folder / f"part-{part.first_offset:012}.parquet")
+    return Archived(part.batch_id, part) if published else Archived(part.batch_id, left_out=LeftOut.ANOTHER)
 
 
 def _last(folder: Path) -> Part | None:

@@ -14,9 +14,9 @@ import nbformat
 import pytest
 from headway_events import BatchComplete, Event, FileComplete, FileError, Outcome, StageComplete, StageStart
 from headway_events.events import FILE_EVENTS
-from nbclient import NotebookClient
 
 from infra.local.settings import CHECKOUT
+from support import notebooks
 from support.commands import headway_projector
 from support.pipelines import fold, response
 from support.programs import Program
@@ -24,7 +24,6 @@ from support.tables import Tables
 from support.topics import Topics
 
 NOTEBOOK: Final = CHECKOUT / "examples" / "notebooks" / "batches.ipynb"
-WITHIN_S: Final = 60
 FOUND: Final = """
 import json
 print(json.dumps({name: [list(map(str, row)) for row in frame] for name, frame in {
@@ -73,15 +72,15 @@ async def batches(projector: Program, topics: Topics, tables: Tables, batch_id: 
 async def test_what_the_notebook_finds_is_what_a_fold_says(
     batches: dict[int, list[Event]], environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv("HEADWAY_DATABASE_URL", environment["HEADWAY_DATABASE_URL"])
-    monkeypatch.setenv("HEADWAY_ARCHIVE", str(tmp_path / "archive"))
+    database = environment["HEADWAY_DATABASE_URL"]
+    settings = {"HEADWAY_DATABASE_URL": database, "HEADWAY_ARCHIVE": str(tmp_path / "archive")}
+    for name, value in (settings | notebooks.home(tmp_path)).items():
+        monkeypatch.setenv(name, value)
     assert headway_projector(environment, "archive", str(tmp_path / "archive")).returncode == 0
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     notebook.cells.append(nbformat.v4.new_code_cell(FOUND))  # type: ignore[no-untyped-call]
-    await NotebookClient(notebook, timeout=WITHIN_S, kernel_name="python3").async_execute()
-    found = json.loads(notebook.cells[-1].outputs[0].text)
+    *_, (printed,) = await notebooks.executed(notebook, tmp_path)
+    found = json.loads(printed.text)
 
     files, took, failed = Counter[tuple[str, ...]](), [], Counter[tuple[str, ...]]()
     for batch_id, events in batches.items():

@@ -29,6 +29,7 @@ from support.batches import ERROR, batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
 from support.programs import Program
+from support.projected import projected
 from support.tables import Tables, expected
 from support.topics import Topics
 
@@ -148,7 +149,7 @@ async def test_a_batch_that_is_behind_its_topic_waits_and_another_topics_events_
 ) -> None:  # fmt: skip
     projector = make_projector()
     projector.run()
-    await make(topics, tables, {batch_id: list(batch_events(batch_id, 3))})
+    await projected(topics, tables, batch_id, batch_events(batch_id, 3))
     projector.stop()
     topics.write_events([BatchComplete(batch_id=batch_id)])
     behind = archive()
@@ -207,7 +208,7 @@ async def test_a_file_in_which_a_byte_has_changed_is_not_what_its_footer_says(
     archive: Callable[..., subprocess.CompletedProcess[str]], topics: Topics, tables: Tables, batch_id: int,
     directory: Path,
 ) -> None:  # fmt: skip
-    await make(topics, tables, {batch_id: list(batch_events(batch_id, 300))})
+    await projected(topics, tables, batch_id, batch_events(batch_id, 300))
     archive()
     (path,) = parts(directory, batch_id)
     part, content = parquet.stated(path), path.read_bytes()
