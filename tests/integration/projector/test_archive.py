@@ -11,23 +11,21 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import duckdb
 import msgspec
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headway_events import BatchComplete, Event, FileComplete, StageComplete, StageProgress, StageStart, WorkerHeartbeat
 from headway_projector import parquet
-from pyarrow import dataset
 
 from support.archive import archived, as_archived, parts
 from support.batches import ERROR, batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
+from support.pipelines import code_blocks
 from support.programs import Program
 from support.projected import projected
 from support.tables import Tables, expected
@@ -174,33 +172,31 @@ async def test_a_batch_that_is_behind_its_topic_waits_and_another_topics_events_
 
 
 @pytest.mark.usefixtures("projector")
-async def test_duckdb_polars_and_pandas_read_the_archive_and_only_the_partitions_asked_for(
+async def test_duckdb_polars_and_pandas_read_the_archive_as_documented_and_only_the_partitions_asked_for(
     archive: Callable[..., subprocess.CompletedProcess[str]], topics: Topics, tables: Tables, batch_id: int,
     directory: Path,
 ) -> None:  # fmt: skip
-    negative = -batch_id
-    await make(topics, tables, {one: list(batch_events(one, 5)) for one in (batch_id, negative)})
-    day = date(2026, 1, 2)
-    await tables.connection.execute(
-        "UPDATE batch SET createdAt = $1 WHERE batchId = $2", NOW.replace(2026, 1, 2), negative
-    )
+    await make(topics, tables, {one: list(batch_events(one, 5)) for one in (batch_id, -batch_id)})
+    earlier = "UPDATE batch SET createdAt = '2026-01-02 23:59:59Z' WHERE batchId = $1"
+    await tables.connection.execute(earlier, -batch_id)
     assert archive().returncode == 0
-    (broken,) = parts(directory, batch_id)
-    content = broken.read_bytes()
-    everything = f"{directory}/date=*/batch=*/*.parquet"
-    count = f"SELECT count(*), any_value(date) FROM read_parquet('{everything}', hive_partitioning = true)"
-    assert duckdb.execute(count).fetchall()[0][0] == 16
-    assert pl.scan_parquet(everything, hive_partitioning=True).select("batch").unique().collect().height == 2
-    assert len(pd.read_parquet(directory)) == 16
+    documented = code_blocks("how-to/analyse.md", "python")[0].replace("/srv/archive", str(directory))
 
-    broken.write_bytes(b"not looked at")
-    assert duckdb.execute(f"{count} WHERE batch = {negative}").fetchall() == [(8, day)]
-    assert duckdb.execute(f"{count} WHERE date = '2026-01-02'").fetchall() == [(8, day)]
-    lazy = pl.scan_parquet(everything, hive_partitioning=True, hive_schema={"date": pl.Date, "batch": pl.Int64})
-    assert lazy.filter(pl.col("batch") == negative).collect().height == 8
-    partitioning = dataset.partitioning(pa.schema({"date": pa.date32(), "batch": pa.int64()}), flavor="hive")
-    assert len(pd.read_parquet(directory, partitioning=partitioning, filters=[("batch", "==", negative)])) == 8
-    broken.write_bytes(content)
+    def rows(condition: str = "") -> Any:
+        files = f"read_parquet('{directory}/date=*/batch=*/*.parquet', hive_partitioning = true)"
+        return duckdb.execute(f"SELECT batch, date, count(*) FROM {files} {condition} GROUP BY ALL").fetchall()
+
+    announced = (await tables.overview(batch_id))["createdat"].astimezone(UTC).date()
+    assert sorted(rows()) == sorted([(batch_id, announced, 8), (-batch_id, date(2026, 1, 2), 8)])
+    (other,) = parts(directory, batch_id)
+    other.write_bytes(b"not looked at")
+    assert rows("WHERE date < '2026-01-03'") == [(-batch_id, date(2026, 1, 2), 8)]
+    names: dict[str, Any] = {}
+    for line in documented.replace("123", str(-batch_id)).splitlines():
+        if line.startswith(("duckdb.", "pl.", "pd.")):
+            assert len(eval(line, names)) == 8, line
+        else:
+            exec(line, names)
 
 
 @pytest.mark.usefixtures("projector")
