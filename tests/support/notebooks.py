@@ -16,7 +16,7 @@ def home(folder: Path) -> dict[str, str]:
 
 
 async def executed(notebook: Any, folder: Path) -> list[list[Any]]:
-    """What the cells of a notebook have put out once they have run, in a folder."""
+    """What the cells with code have put out once a notebook has run, in a folder."""
     client = NotebookClient(notebook, timeout=WITHIN_S, kernel_name="python3", resources={"metadata": {"path": folder}})
     await client.async_execute()
-    return [cell.outputs for cell in notebook.cells]
+    return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]

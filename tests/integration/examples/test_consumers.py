@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import NewTopic
 from headway_events.events import FILE_EVENTS
 
 from infra.local.service import Service
@@ -55,7 +56,8 @@ async def test_each_file_of_batches_that_begin_later_is_noted_once_whatever_is_k
         with sqlite3.connect(f"file:{tmp_path}/ledger.db?mode=ro", uri=True) as database:
             return Counter(database.execute("SELECT batchId, fileName, outcome FROM attempt"))
 
-    topics.announce(batch_id)
+    registry = topics.names.registry
+    topics.admin.create_topics([NewTopic(registry, 1)])[registry].result(timeout=WITHIN_S)
     topics.create(batch_id)
     topics.write_events(first[:200])
     consumer.start()

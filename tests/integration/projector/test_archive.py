@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import functools
 import io
@@ -192,11 +193,11 @@ async def test_duckdb_polars_and_pandas_read_the_archive_as_documented_and_only_
     other.write_bytes(b"not looked at")
     assert rows("WHERE date < '2026-01-03'") == [(-batch_id, date(2026, 1, 2), 8)]
     names: dict[str, Any] = {}
-    for line in documented.replace("123", str(-batch_id)).splitlines():
-        if line.startswith(("duckdb.", "pl.", "pd.")):
-            assert len(eval(line, names)) == 8, line
+    for statement in ast.parse(documented.replace("123", str(-batch_id))).body:
+        if isinstance(statement, ast.Expr):
+            assert len(eval(ast.unparse(statement), names)) == 8
         else:
-            exec(line, names)
+            exec(ast.unparse(statement), names)
 
 
 @pytest.mark.usefixtures("projector")
