@@ -7,6 +7,7 @@ time; and as all topics have one partition, Faust gives all of them to one worke
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +66,7 @@ async def note(stream: Any) -> None:
 @app.timer(LOOK_EVERY_S)  # type: ignore[untyped-decorator]
 async def look() -> None:
     """Begin with the batches that have come."""
-    new = batch_topics() - known
+    new = await asyncio.to_thread(batch_topics) - known
     if new:
         known.update(new)
         await app.agent(topic(*new), name=f"note-{len(known)}")(note.fun).start()

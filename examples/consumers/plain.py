@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaException, Message
 from headway_events import KafkaSecurity, TopicNames
 
 from examples.consumers.ledger import Ledger
@@ -40,6 +40,14 @@ def stop(*_: object) -> None:
     stopping = True
 
 
+def is_record(message: Message) -> bool:
+    """Whether it is a record, and not what the client says of a server or a topic: it deals with that by itself."""
+    error = message.error()
+    if error is not None and error.fatal():
+        raise KafkaException(error)
+    return error is None
+
+
 def main() -> None:
     """Note the events of every batch until SIGTERM or Ctrl-C."""
     ledger = Ledger(Path(sys.argv[1]), names)
@@ -47,13 +55,11 @@ def main() -> None:
         signal.signal(number, stop)
     consumer.subscribe([f"^{re.escape(names.prefix)}.*"])
     while not stopping:
-        messages = consumer.consume(1000, timeout=1)
-        for message in messages:
-            if (error := message.error()) is not None:
-                raise KafkaException(error)
-            headers = dict(message.headers() or ())
-            ledger.take(message.topic() or "", message.offset() or 0, headers, message.value())
-        if messages:
+        records = [message for message in consumer.consume(1000, timeout=1) if is_record(message)]
+        for record in records:
+            headers = dict(record.headers() or ())
+            ledger.take(record.topic() or "", record.offset() or 0, headers, record.value())
+        if records:
             ledger.commit()
             consumer.commit(asynchronous=False)
     consumer.close()

@@ -19,9 +19,13 @@ EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION asNumber(value jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN jsonb_typeof(value) = 'number' THEN value::numeric END
+$$;
+
 CREATE VIEW topicEvent AS
-SELECT topic, topicOffset, recordedAt, event, (event ->> 'batchId')::bigint AS batchId, event ->> 'eventType' AS eventType,
-       event ->> 'stage' AS stage, event ->> 'fileName' AS fileName, (event ->> 'durationMs')::double precision AS durationMs
+SELECT topic, topicOffset, recordedAt, event, asNumber(event -> 'batchId') AS batchId, event ->> 'eventType' AS eventType,
+       event ->> 'stage' AS stage, event ->> 'fileName' AS fileName, asNumber(event -> 'durationMs') AS durationMs
 FROM (SELECT topic, topicOffset, recordedAt, asJson(value) AS event FROM topicRecord) AS record
-WHERE jsonb_typeof(event) = 'object' AND event ->> 'batchId' ~ '^-?[0-9]+$';
-COMMENT ON VIEW topicEvent IS 'The records that look like events. They may be duplicates of one another: see docs/how-to/analyse.md.';
+WHERE jsonb_typeof(event) = 'object';
+COMMENT ON VIEW topicEvent IS 'The records that are objects in JSON, as events are. Not all need be events.';

@@ -101,6 +101,9 @@ async def archive(store: Store, settings: Settings, directory: Path) -> AsyncIte
         finally:
             path.unlink(missing_ok=True)
         if done.left_out is None:
+            with _failing(folder):
+                for changed in (folder, *folder.parents[:2]):  # the batch's, the date's, the archive's
+                    _sync(changed)
             async with store.connection() as connection:
                 await _queries.note_in_archive(
                     connection, batch_id=known.batch_id, topic_id=known.topic_id, next_offset=known.next_offset
@@ -158,8 +161,6 @@ def _publish(path: Path, name: Path) -> bool:
         os.link(path, name)  # not a renaming, which would replace the other
     except FileExistsError:
         return False
-    for changed in (name.parent, *name.parent.parents[:2]):  # the batch's folder, the date's, the archive
-        _sync(changed)
     return True
 
 

@@ -106,6 +106,7 @@ async def test_each_record_of_batches_that_begin_later_is_a_row_also_when_all_ar
     for one in batches:
         topics.write_events(batch_events(one, 50, failed=5))
     odd = [b"no event", b"\xff\0", b"", None, '{"eventType":"later","ü":"\\u0000"}'.encode()]
+    odd.append(b'{"eventType":"odd","batchId":99999999999999999999,"durationMs":"long"}')
     topics.write(topics.names.of_batch(batch_id), odd)
     wanted = {
         (topics.names.of_batch(one), record.offset): (
@@ -131,5 +132,5 @@ async def test_each_record_of_batches_that_begin_later_is_a_row_also_when_all_ar
     await eventually(rows, lambda found: found == wanted)
     counts = await database.fetch("SELECT eventType, count(*) FROM topicEvent GROUP BY eventType")
     assert {row["eventtype"]: row["count"] for row in counts} == {
-        "stage_start": 2, "file_complete": 90, "file_error": 10, "stage_complete": 2, "batch_complete": 2,
+        "stage_start": 2, "file_complete": 90, "file_error": 10, "stage_complete": 2, "batch_complete": 2, "odd": 1,
     }  # fmt: skip
