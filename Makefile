@@ -33,14 +33,18 @@ bench: $(STAMP) ## measure, beside the limits in the same run: QUESTIONS='replay
 	@$(PY) -m infra.local install --for stack,browser
 	$(PY) -m bench $(QUESTIONS)
 
-check: $(STAMP) ## formatting, lint, types, import rules, generated files
+check: $(STAMP) ## formatting, lint, types, import rules, generated files, containers, chart
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy schemas producers projector gateway clients infra bench examples tests
 	$(VENV)/bin/lint-imports
 	$(PY) schemas/generate.py --check
+	$(PY) schemas/compatibility.py --check
 	$(PY) -m headway_gateway.openapi --check
 	$(PY) -m infra.docs.settings_reference --check
+	$(VENV)/bin/hadolint infra/images/Dockerfile
+	$(VENV)/bin/docker-compose -f infra/compose.yaml config --quiet
+	$(PY) -m infra.helm.check
 	$(SITE)
 
 release: $(STAMP) ## build the distributions into dist/ and try them in a clean environment: VERSION=x.y.z

@@ -21,8 +21,9 @@ from bench.events import create_topics, write
 from bench.stack import JARS, BenchStack
 from infra.local import tools
 from infra.local.service import Service, free_port
+from infra.local.settings import CHECKOUT
 
-POM: Final = Path(__file__).with_name("connect.pom")
+POM: Final = CHECKOUT / "infra" / "connect" / "connect.pom"
 HEAP: Final = ("-Xms512m", "-Xmx1g")
 START_TIMEOUT_S: Final = 120.0
 ASK_EVERY_S: Final = 1.0  # counting a table is work for the machine that is measured

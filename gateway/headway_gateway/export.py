@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
 from headway_events import decode
-from headway_events.events import FILE_EVENTS, BatchComplete, StageComplete, StageProgress, StageStart, WorkerHeartbeat
+from headway_events.events import FILE_EVENTS, BatchComplete, StageComplete, StageProgress, StageStart
 from msgspec import Raw, Struct
 
 from headway_gateway import sse
@@ -84,7 +84,7 @@ def events_table(batch_id: int) -> Table:
             total_files=event.total_files if isinstance(event, StageStart | StageProgress | StageComplete) else None,
             processed_files=event.processed_files if isinstance(event, StageProgress | StageComplete) else None,
             failed_files=event.failed_files if isinstance(event, StageProgress | StageComplete) else None,
-            worker=event.worker if isinstance(event, WorkerHeartbeat) else None,
+            worker=getattr(event, "worker", None),
             response=response,
         )
 

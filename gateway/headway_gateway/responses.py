@@ -279,7 +279,7 @@ class ExportedEvent(_Document):
     total_files: int | None
     processed_files: int | None
     failed_files: int | None
-    worker: Annotated[str | None, Meta(description="Of a worker_heartbeat.")]
+    worker: Annotated[str | None, Meta(description="The process that reports, where the event names it.")]
     response: Annotated[str | None, Meta(description="What the pipeline said of the file: JSON text as it came.")]
 
 

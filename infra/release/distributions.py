@@ -11,6 +11,7 @@ from infra.release.errors import ReleaseError
 
 REPOSITORY: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("schemas", "producers", "projector", "gateway", "clients/python")
+CHART: Final = "infra/helm/headway/Chart.yaml"
 VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -44,7 +45,7 @@ def distributions() -> list[Distribution]:
 
 
 def set_version(version: str) -> None:
-    """Give all five a version, and let those that need the events need the ones of the same x.y.
+    """Give all five a version, and the chart; let those that need the events need the ones of the same x.y.
 
     Raises:
         ReleaseError: it is not of the form x.y.z.
@@ -52,6 +53,8 @@ def set_version(version: str) -> None:
     if not VERSION.fullmatch(version):
         raise ReleaseError(f"VERSION is {version!r}; expected x.y.z")
     major, minor, _ = map(int, version.split("."))
+    chart = REPOSITORY / CHART
+    chart.write_text(re.sub(r"^(version|appVersion): .*$", rf"\g<1>: {version}", chart.read_text(), flags=re.MULTILINE))
     for folder in FOLDERS:
         path = REPOSITORY / folder / "pyproject.toml"
         text = re.sub(r'^version = ".*"$', f'version = "{version}"', path.read_text(), count=1, flags=re.MULTILINE)

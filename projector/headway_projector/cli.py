@@ -1,4 +1,4 @@
-"""`headway-projector`: run, status, migrate, rebuild, verify, alerts. Thin: arguments in, exit codes out."""
+"""`headway-projector`: run, status, migrate, rebuild, verify, archive, alerts. Thin: arguments in, exit codes out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import errno
 import logging
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import uvloop
@@ -19,6 +20,7 @@ from headway_events.kafka_refusals import explained, remedy
 from headway_projector import app, log
 from headway_projector.alerts import hooks_file, report
 from headway_projector.alerts.outbox import Outbox
+from headway_projector.errors import ParquetMissing
 from headway_projector.migrate import migrate
 from headway_projector.rebuild import rebuild, rebuild_from_topic
 from headway_projector.settings import Settings
@@ -55,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     rebuilding.add_argument("--from-topic", action="store_true", help="forget the raw log too, and read the topic")
     verifying = commands.add_parser("verify", help="compare a batch's tables with its raw log; 1 if they differ")
     verifying.add_argument("batch", type=int)
+    archiving = commands.add_parser("archive", help="write the log of finished batches to an archive of Parquet files")
+    archiving.add_argument("directory", type=Path)
     alerting = commands.add_parser("alerts", help="whom batches' news is told to")
     asked = alerting.add_subparsers(dest="alerts", required=True)
     listing = asked.add_parser("list", help="print the hooks, and the alerts that are outstanding or were given up")
@@ -76,6 +80,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> int:
             asyncio.run(_rebuild(settings, arguments.batch, from_topic=arguments.from_topic))
         case "verify":
             return asyncio.run(_verify(settings, arguments.batch))
+        case "archive":
+            return asyncio.run(_archive(settings, arguments.directory))
         case "alerts" if arguments.alerts == "test":
             return asyncio.run(_try_hook(settings, arguments.name))
         case "alerts":
@@ -123,6 +129,19 @@ async def _verify(settings: Settings, batch_id: int) -> int:
         differences = await verify(store, batch_id)
     print("\n".join(differences) or "the tables are what the log says")
     return 1 if differences else 0
+
+
+async def _archive(settings: Settings, directory: Path) -> int:
+    try:
+        from headway_projector.archive import archive  # noqa: PLC0415 - an extra, and 40 MB of memory
+    except ImportError as error:
+        raise ParquetMissing from error
+    status = 0
+    async with _store(settings) as store:
+        async for done in archive(store, settings, directory):
+            print(done, flush=True)
+            status |= done.needs_people
+    return status
 
 
 async def _try_hook(settings: Settings, name: str) -> int:

@@ -10,6 +10,8 @@ HeadwayError
     ├── NoSuchBatch           a batch is not in the tables
     ├── LogDropped            a batch's raw log is not kept any more
     ├── TopicIncomplete       a topic does not hold its batch from the beginning
+    ├── ParquetMissing        pyarrow is not installed
+    ├── ArchiveFailed         the Parquet archive cannot be written or read
     └── MigrationFailed       a migration could not be applied
 """
 
@@ -97,6 +99,18 @@ class TopicIncomplete(ProjectorError):
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"{topic} does not hold its batch from the beginning ({reason}); rebuild without --from-topic")
         self.topic = topic
+
+
+class ParquetMissing(ProjectorError):
+    """The archive needs pyarrow: pip install 'headway-projector[parquet]'."""
+
+
+class ArchiveFailed(ProjectorError):
+    """The Parquet archive cannot be written or read."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"{path}: {reason}. What the archive had it has still; run the command again")
+        self.path = path
 
 
 class MigrationFailed(ProjectorError):

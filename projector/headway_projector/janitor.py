@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException
 
 from headway_projector import lifecycle
 from headway_projector.lifecycle import Kept, KnownTopic
-from headway_projector.lifecycle_store import LifecycleStore, WeekBusy
+from headway_projector.lifecycle_store import LifecycleStore, Limit, WeekBusy
 from headway_projector.settings import Settings
 from headway_projector.topics import Topics
 
@@ -118,13 +118,15 @@ class Janitor:
                 logger.info("Deleted the topic of a finished batch", extra=_of(known, "topic_deleted"))
 
     async def _drop_a_week(self, topics: Collection[str]) -> None:
-        kept_weeks = self._settings.log_kept_weeks
-        for week, needed in await self._store.old_weeks(topics, kept_weeks):
+        limit = Limit(self._settings.log_kept_weeks, archived_first=bool(self._settings.log_archived_first))
+        archived = ", or are not archived" if limit.archived_first else ""
+        for week, needed in await self._store.old_weeks(topics, limit):
             if needed:
-                self._say_needed(week, f"{needed} of its batches are not closed, not quiet that long, or have a topic")
+                why = f"are not closed, not quiet that long, or have a topic{archived}"
+                self._say_needed(week, f"{needed} of its batches {why}")
                 continue
             try:
-                batches = await self._store.drop_week(week, topics, kept_weeks)
+                batches = await self._store.drop_week(week, topics, limit)
             except WeekBusy as busy:
                 self._say_needed(week, f"somebody reads or changes the log; trying again each round: {busy}")
                 return

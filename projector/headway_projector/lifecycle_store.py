@@ -19,11 +19,18 @@ LOCK_TIMEOUT: Final = "1s"  # the longest that projectors wait behind a dropping
 _queries: Final = load("lifecycle.sql")
 
 
+class Limit(NamedTuple):
+    """For how long the log is kept."""
+
+    kept_weeks: int
+    archived_first: bool  # and then until it is in the Parquet archive
+
+
 class OldWeek(NamedTuple):
     """A week whose log is old enough to be dropped."""
 
     week: date
-    needed: int  # batches that have not ended, or whose topics are there
+    needed: int  # batches that have not ended, whose topics are there, or that are not in the archive and should be
 
 
 class WeekBusy(Exception):
@@ -88,12 +95,12 @@ class LifecycleStore:
             found = await rows(_queries.lock_archived(connection, **_standing(known)))
             yield HeldArchived(connection, known.batch_id) if found else None
 
-    async def old_weeks(self, topics: Collection[str], kept_weeks: int) -> list[OldWeek]:
-        """The weeks whose log is older than so many weeks, oldest first."""
-        found = await self._ask("old_weeks", topics=list(topics), kept_weeks=kept_weeks)
+    async def old_weeks(self, topics: Collection[str], limit: Limit) -> list[OldWeek]:
+        """The weeks whose log is older than that, oldest first."""
+        found = await self._ask("old_weeks", topics=list(topics), **limit._asdict())
         return [OldWeek(row["week"], row["needed"]) for row in found]
 
-    async def drop_week(self, week: date, topics: Collection[str], kept_weeks: int) -> int | None:
+    async def drop_week(self, week: date, topics: Collection[str], limit: Limit) -> int | None:
         """Drop the log and the file outcomes of a week; the number of its batches, or None if one needs them after all.
 
         Raises:
@@ -105,7 +112,7 @@ class LifecycleStore:
                 if not await _queries.lock_weeks(connection):
                     raise WeekBusy
                 batches = await rows(_queries.lock_batches_of_week(connection, week=week))
-                old = await rows(_queries.old_weeks(connection, topics=list(topics), kept_weeks=kept_weeks))
+                old = await rows(_queries.old_weeks(connection, topics=list(topics), **limit._asdict()))
                 if (week, 0) not in [(row["week"], row["needed"]) for row in old]:
                     return None
                 await rows(_queries.drop_week(connection, week=week))

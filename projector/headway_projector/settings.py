@@ -51,6 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """HEADWAY_PROJECTOR_LOG_KEPT_WEEKS: weeks that the raw log and the file outcomes of finished batches are kept;
     counts are kept for ever. 0, the default, means for ever: nothing else has them once the topic is deleted."""
 
+    log_archived_first: int = 0
+    """HEADWAY_PROJECTOR_LOG_ARCHIVED_FIRST: 1 to keep a week of the log until `headway-projector archive` has written
+    all of its batches, however old it is."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """The settings in the environment (the process's by default).
@@ -81,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             alerts_file=found.get("HEADWAY_PROJECTOR_ALERTS_FILE") or default.alerts_file,
             topic_kept_s=_whole(found, "HEADWAY_PROJECTOR_TOPIC_KEPT_S", default.topic_kept_s),
             log_kept_weeks=_whole(found, "HEADWAY_PROJECTOR_LOG_KEPT_WEEKS", default.log_kept_weeks),
+            log_archived_first=_whole(found, "HEADWAY_PROJECTOR_LOG_ARCHIVED_FIRST", default.log_archived_first),
         )
 
     @property

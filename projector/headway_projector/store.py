@@ -24,6 +24,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 SILENT_S: Final = 5.0  # in a transaction, whose own pauses last milliseconds; below control_plane.SESSION_TIMEOUT_S
 APPLICATION: Final = "headway-projector"
 LOG_PAGE: Final = 5000  # records of the raw log held in memory at a time; a poll's
+LOG_PAGE_BYTES: Final = 32 * 1024 * 1024
 BATCH_COLUMNS: Final = (
     "batch_ids", "next_offsets", "runs", "closed", "closed_at", "first_event_at", "last_event_at",
 )  # fmt: skip
@@ -248,20 +249,25 @@ class HeldBatch:
         self.closed: bool = row["closed"]
 
     async def log(self) -> AsyncIterator[list[RawRecord]]:
-        """The events of the raw log, in order, some thousands at a time.
+        """The events of the raw log as records of the topic, in order, some thousands at a time.
 
         Raises:
             LogDropped: the batch was too old to keep them.
         """
-        if self._row["logdroppedat"] is not None:
-            raise LogDropped(self.batch_id, self._row["logdroppedat"])
-        offset = 0
-        while rows := await self._ask("logged_records", log_week=self.log_week, first_offset=offset, most=LOG_PAGE):
+        async for rows in self.log_rows(0):
             yield [
                 RawRecord(row["topicoffset"], round(row["timestamp"].timestamp() * 1000), None, row["value"].encode())
                 for row in rows
             ]
-            offset = rows[-1]["topicoffset"] + 1
+
+    async def log_rows(self, first_offset: int) -> AsyncIterator[list[asyncpg.Record]]:
+        """The rows of the raw log from an offset on, likewise."""
+        if self._row["logdroppedat"] is not None:
+            raise LogDropped(self.batch_id, self._row["logdroppedat"])
+        page = {"log_week": self.log_week, "most": LOG_PAGE, "most_bytes": LOG_PAGE_BYTES}
+        while rows := await self._ask("logged_records", first_offset=first_offset, **page):
+            yield rows
+            first_offset = rows[-1]["topicoffset"] + 1
 
     async def runs(self) -> dict[tuple[str, int], StageState]:
         """The counts of every run of every stage."""

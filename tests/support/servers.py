@@ -23,7 +23,7 @@ from infra.local.settings import StackSettings
 
 JARS = StackSettings.from_environment().jars  # shared with `make up`, so that Maven fetches them once
 KAFKA_IMAGE = "apache/kafka:4.1.1"
-POSTGRES_IMAGE = "postgres:17"
+POSTGRES_IMAGE = "postgres:17.6"
 NO_POWER_CUTS = {"fsync": "off", "full_page_writes": "off"}  # what is committed still survives kill -9
 QUICK_RETURN = {"broker.session.timeout.ms": "3000"}  # a killed broker may register again only after this; 9 s if unset
 

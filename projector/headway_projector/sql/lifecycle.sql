@@ -54,7 +54,8 @@ WITH limits AS (SELECT date_trunc('week', now() AT TIME ZONE 'UTC')::date - 7 * 
 SELECT week, (
     SELECT count(*) FROM batch
     WHERE logWeek = week AND NOT (
-        closed AND problem IS NULL AND movedAt < oldest AND topic NOT IN (SELECT unnest(:topics::text[])))
+        closed AND problem IS NULL AND movedAt < oldest AND topic NOT IN (SELECT unnest(:topics::text[]))
+        AND (parquetOffset >= nextOffset OR NOT :archived_first::boolean))
 ) AS needed
 FROM limits, logWeeks() AS week WHERE week < oldest ORDER BY week;
 

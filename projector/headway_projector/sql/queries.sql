@@ -163,15 +163,23 @@ WITH a AS (DELETE FROM stageProgress WHERE batchId = :batch_id),
 UPDATE batch
 SET nextOffset = 0, alertsFrom = CASE WHEN problem IS NULL THEN greatest(alertsFrom, nextOffset) ELSE 0 END,
     run = 1, closed = false, closedAt = NULL, firstEventAt = NULL, lastEventAt = NULL,
-    topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL,
+    topicId = NULL, archivedAt = NULL, problem = NULL, logDroppedAt = NULL, parquetOffset = 0,
     logWeek = CASE WHEN logDroppedAt IS NULL THEN logWeek ELSE date_trunc('week', now() AT TIME ZONE 'UTC')::date END
 WHERE batchId = :batch_id;
 
 -- name: logged_records
--- A page of a batch's raw log, in the order of the topic.
-SELECT topicOffset, timestamp, value FROM batchExecutionLog
-WHERE logWeek = :log_week AND batchId = :batch_id AND topicOffset >= :first_offset
-ORDER BY topicOffset LIMIT :most;
+-- A page of a batch's raw log, in the order of the topic: at most so many events and so many bytes, but at least one.
+SELECT topicOffset, timestamp, run, late, value FROM (
+    SELECT topicOffset, timestamp, run, late, value,
+           sum(octet_length(value)) OVER (ORDER BY topicOffset) - octet_length(value) AS bytesBefore
+    FROM (
+        SELECT topicOffset, timestamp, run, late, value FROM batchExecutionLog
+        WHERE logWeek = :log_week AND batchId = :batch_id AND topicOffset >= :first_offset
+        ORDER BY topicOffset LIMIT :most
+    ) AS page
+) AS measured
+WHERE bytesBefore < :most_bytes
+ORDER BY topicOffset;
 
 -- name: all_runs
 -- Every run of every stage of a batch.

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import compatibility
+import jsonschema
 import msgspec
 import pytest
 from headway_events import (
@@ -59,6 +61,15 @@ def test_an_event_has_the_key_and_headers_it_had(record: dict[str, Any]) -> None
     assert headers(event, source=had["ce_source"], event_id=had["ce_id"]) == [
         (name, text.encode()) for name, text in record["headers"]
     ]
+
+
+@pytest.mark.parametrize("release", compatibility.releases(), ids=lambda path: path.name)
+def test_readers_of_a_release_take_what_is_written_today(release: Path) -> None:
+    schema = json.loads((release / "events.schema.json").read_text("utf-8"))
+    known = [record for record in EVENTS.values() if record["value"]["eventType"] in schema["discriminator"]["mapping"]]
+    assert len(known) >= 18
+    for record in known:
+        jsonschema.Draft202012Validator(schema).validate(record["value"])
 
 
 @announcements

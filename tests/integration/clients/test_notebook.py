@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from headway_client import BatchView
 from headway_events import Event
-from nbclient import NotebookClient
 
 from infra.local.service import free_port
+from support import notebooks
 from support.batches import batch_events
 from support.headway import followed
 from support.pipelines import code_blocks
@@ -31,8 +31,8 @@ SHOWN, FOLLOWED = code_blocks("how-to/terminal.md", "python")
 @pytest.fixture(autouse=True)
 def leave_home_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What Jupyter keeps of a person, it keeps of the test."""
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name))
+    for name, value in notebooks.home(tmp_path).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -46,10 +46,7 @@ async def begun(projector: Program, topics: Topics, tables: Tables, batch_id: in
 async def executed(*cells: str, folder: Path) -> list[list[Any]]:
     """What the cells of a notebook have put out once they have run, in an interpreter of their own."""
     made = [nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
-    notebook = nbformat.v4.new_notebook(cells=made)  # type: ignore[no-untyped-call]
-    client = NotebookClient(notebook, timeout=WITHIN_S, kernel_name="python3", resources={"metadata": {"path": folder}})
-    await client.async_execute()
-    return [cell.outputs for cell in notebook.cells]
+    return await notebooks.executed(nbformat.v4.new_notebook(cells=made), folder)  # type: ignore[no-untyped-call]
 
 
 async def test_a_cell_shows_the_batch_as_it_is(

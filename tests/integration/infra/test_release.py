@@ -12,7 +12,7 @@ import pytest
 from infra.release.__main__ import release
 from infra.release.check import problems
 from infra.release.clean_environment import INSTALL_TIMEOUT_S
-from infra.release.distributions import REPOSITORY, distributions, set_version
+from infra.release.distributions import CHART, REPOSITORY, distributions, set_version
 from infra.release.errors import ReleaseError
 
 
@@ -33,9 +33,13 @@ def test_a_version_is_given_to_all_five_at_once(tmp_path: Path, monkeypatch: pyt
         folder = tmp_path / one.folder.relative_to(REPOSITORY)
         folder.mkdir(parents=True)
         shutil.copy(one.folder / "pyproject.toml", folder)
+    chart = tmp_path / CHART
+    chart.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / CHART, chart)
     monkeypatch.setattr("infra.release.distributions.REPOSITORY", tmp_path)
     set_version("1.7.0")
     assert {one.version for one in distributions()} == {"1.7.0"}
+    assert re.findall(r"ersion: (1\.7\.0)$", chart.read_text(), re.MULTILINE) == ["1.7.0", "1.7.0"]
     needs = [re.findall(r"headway-events>=.*(?=\")", path.read_text()) for path in tmp_path.rglob("pyproject.toml")]
     assert sorted(needs) == [[], *[["headway-events>=1.7,<1.8"]] * 4]
     producers = tmp_path / "producers" / "pyproject.toml"

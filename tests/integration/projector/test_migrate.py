@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 
 import asyncpg
 import pytest
 from headway_projector.errors import MigrationFailed
 from headway_projector.migrate import migrate, migrations
+
+from infra.docs import tables_reference
+from infra.local import tools
+from infra.local.postgres import PostgresServer
+from infra.local.settings import CHECKOUT
+
+ROLES = CHECKOUT / "infra" / "postgres" / "roles.sql"
 
 VIEWS = {
     "batchcounts",
@@ -36,13 +44,25 @@ async def test_a_migration_that_is_refused_is_named_and_leaves_nothing(database_
     await connection.close()
 
 
-async def test_every_view_says_what_it_holds(database_url: str) -> None:
+async def test_every_view_and_column_says_what_it_holds_and_so_does_the_documentation(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
-    rows = await connection.fetch(
-        "SELECT relname, obj_description(oid) AS comment FROM pg_class"
-        " WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace"
+    columns = await connection.fetch(tables_reference.COLUMNS)
+    assert {row["view"] for row in columns} == VIEWS
+    assert [dict(row) for row in columns if not row["meaning"] or not row["of_column"]] == []
+    page = await tables_reference.page(connection)
+    await connection.close()
+    assert tables_reference.PAGE.read_text() == page, "run python -m infra.docs.tables_reference"
+
+
+async def test_an_analyst_reads_every_view_and_nothing_else(own_postgres: PostgresServer, database_url: str) -> None:
+    psql = [str(tools.postgres_bin() / "psql"), "-v", "ON_ERROR_STOP=1", "-q", "-f", str(ROLES), database_url]
+    await asyncio.to_thread(subprocess.run, psql, check=True, capture_output=True)
+    await migrate(database_url)
+    connection = await asyncpg.connect(database_url)
+    readable = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
+        " AND relnamespace = 'public'::regnamespace AND has_any_column_privilege('headway_analyst', oid, 'SELECT')"
     )
     await connection.close()
-    assert {row["relname"] for row in rows} == VIEWS
-    assert [row["relname"] for row in rows if not row["comment"]] == []
+    assert {row["relname"] for row in readable} == VIEWS

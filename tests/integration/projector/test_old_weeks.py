@@ -7,10 +7,12 @@ import functools
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from support.archive import archived, as_archived
 from support.batches import batch_events
 from support.commands import headway_projector
 from support.eventually import eventually
@@ -100,6 +102,23 @@ async def test_a_week_with_an_open_batch_is_kept_and_that_is_said_once_until_it_
     topics.delete(topics.names.of_batch(batch_id + 1))  # and nobody will ever close it: docs/operate/lifecycle.md
     await tables.connection.execute("UPDATE batch SET closed = true WHERE batchId = $1", batch_id + 1)
     await eventually(lambda: dropped(tables, batch_id + 1), bool)
+
+
+async def test_a_week_is_kept_until_it_is_in_the_parquet_archive_where_that_is_asked_for(
+    make_projector: Callable[..., Program], topics: Topics, tables: Tables, batch_id: int,
+    environment: dict[str, str], tmp_path: Path,
+) -> None:  # fmt: skip
+    projector = make_projector(**FEW, HEADWAY_PROJECTOR_LOG_ARCHIVED_FIRST="1")
+    projector.run()
+    await batch_of_week(topics, tables, batch_id, THIS_WEEK - timedelta(days=28))
+    await eventually(projector.log_text, lambda text: "or are not archived" in text)
+    await eventually(lambda: topics.exists(topics.names.of_batch(batch_id)), lambda found: not found)
+    await asyncio.sleep(SOME_ROUNDS_S)
+    assert not await dropped(tables, batch_id)
+    log = (await tables.of_batch(batch_id)).log
+    assert headway_projector(environment, "archive", str(tmp_path / "archive")).returncode == 0
+    await eventually(lambda: dropped(tables, batch_id), bool)
+    assert archived(tmp_path / "archive", batch_id) == as_archived(batch_id, log)
 
 
 async def test_a_long_reader_keeps_a_week_and_holds_up_no_writer(
