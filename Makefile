@@ -42,6 +42,7 @@ check: $(STAMP) ## formatting, lint, types, import rules, generated files, conta
 	$(PY) schemas/compatibility.py --check
 	$(PY) -m headway_gateway.openapi --check
 	$(PY) -m infra.docs.settings_reference --check
+	$(PY) -m bench.capacity --check
 	$(VENV)/bin/hadolint infra/images/Dockerfile
 	$(VENV)/bin/docker-compose -f infra/compose.yaml config --quiet
 	$(PY) -m infra.helm.check

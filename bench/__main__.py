@@ -22,11 +22,13 @@ from bench import (
     produce,
     projection,
     replay,
+    scale,
+    single_messages,
     stream_latency,
 )
 from bench.figures import report
 from bench.peers import comparison, streams
-from bench.results import entries, save
+from bench.results import RESULTS, entries, save
 from bench.stack import bench_stack
 
 BENCHMARKS = {
@@ -37,17 +39,18 @@ BENCHMARKS = {
     "new_batch": new_batch.measure,
     "catch_up": catch_up.measure,
     "memory": memory.measure,
+    "scale": scale.measure,
     "replay": replay.measure,
     "compression": compression.measure,
     "late_joiners": late_joiners.measure,
     "fan_out": fan_out.measure,
     "stream_latency": stream_latency.measure,
+    "single_messages": single_messages.measure,
     "stream_peers": streams.measure,
     "idle_connections": idle_connections.measure,
     "dashboard": dashboard.measure,
     "produce": produce.measure,
 }
-RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -123,13 +124,19 @@ def producer_settings(stack: BenchStack, linger_ms: int) -> dict[str, str | int 
     }
 
 
-def write(stack: BenchStack, batch_ids: Sequence[int], files: int) -> int:
-    """Write batches at once, the first event of each, then the second of each, ...; how many events each has."""
+def write(stack: BenchStack, batch_ids: Sequence[int], files: int, a_second: float | None = None) -> int:
+    """Write batches at once, the first event of each, then the second of each, ...; how many events each has.
+
+    As fast as Kafka takes them, or so many of all a second.
+    """
     producer = Producer(producer_settings(stack, linger_ms=20))
     topics = {batch_id: stack.names.of_batch(batch_id) for batch_id in batch_ids}
     count = produced = 0
+    begin = time.perf_counter()
     for record in batch_records(files):
         count += 1
+        if a_second is not None:
+            time.sleep(max(0.0, begin + produced / a_second - time.perf_counter()))
         for batch_id, topic in topics.items():
             producer.produce(
                 topic, value=record.of_batch(batch_id), key=record.key, headers=record.headers,

@@ -15,6 +15,7 @@ import msgspec
 from bench.figures import Figure
 
 Entry = dict[str, Any]
+RESULTS = Path(__file__).with_name("results.json")
 
 
 def entries(benchmark: str, figures: Sequence[Figure]) -> list[Entry]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.__main__ import BENCHMARKS, RESULTS
+from bench.__main__ import BENCHMARKS
 from bench.figures import Bound, Figure
-from bench.results import entries, save
+from bench.results import RESULTS, entries, save
 
 FIGURE = Figure.of_rounds("how fast?", "µs", [3.0], [2.0], "a limit", Bound(below=2))
 

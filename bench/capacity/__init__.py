@@ -1,0 +1,1 @@
+"""What a load needs of everything, by a model fitted to what `make bench` measured."""
