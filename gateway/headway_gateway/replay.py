@@ -26,7 +26,7 @@ class Replay:
         assert feed is not None or archive is not None
         self._feed = feed
         self._archive = archive
-        self._missed = missed  # there is no topic, and there should be
+        self._missed = missed  # there is no topic, and may be again
         self.dropped = dropped
         """Whether no event of it is kept any more: it can be read from its end only."""
 
@@ -104,8 +104,7 @@ async def replay(batch_id: int, hub: FeedHub, store: Store) -> AsyncIterator[Rep
             if overview is None:
                 raise NoSuchBatch(batch_id)
             archive = Archive(store, batch_id, overview["nextoffset"])
-            # Brokers that have just started can say of a topic that there is none.
-            missed = overview["archivedat"] is None and not overview["closed"]
+            missed = overview["archivedat"] is None and not overview["closed"] and not hub.is_gone(batch_id)
             yield Replay(None, archive, dropped=overview["logdroppedat"] is not None, missed=missed)
         else:
             yield Replay(feed, await _archive_before(feed, batch_id, store) if feed.first else None)

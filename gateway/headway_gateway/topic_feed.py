@@ -25,6 +25,7 @@ from headway_events.kafka_refusals import explained
 
 from headway_gateway.errors import KafkaAway
 from headway_gateway.kafka import Follower, Offsets, TopicReader
+from headway_gateway.missed_topics import MissedTopics
 from headway_gateway.sse import Chunk
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ class FeedHub:
         self._cached_bytes = 0
         self._cache: OrderedDict[tuple[str, int], int] = OrderedDict()  # least recently read first; bytes
         self._feeds: dict[str, TopicFeed] = {}
+        self._missed = MissedTopics()
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
@@ -204,6 +206,10 @@ class FeedHub:
         topic = self._names.of_batch(batch_id)
         return topic in self._feeds or await self.offsets(topic) is not None
 
+    def is_gone(self, batch_id: int) -> bool:
+        """Of a batch that has no feed: whether its topic is gone for good, and not missed for a moment."""
+        return self._missed.is_gone(self._names.of_batch(batch_id))
+
     async def ping(self) -> None:
         """Ask Kafka for nothing.
 
@@ -228,6 +234,7 @@ class FeedHub:
         offsets = await self.offsets(topic)
         if offsets is None:
             return None
+        self._missed.found(topic)
         feed = TopicFeed(topic, offsets, self._load)
         look_from = max(offsets.first, offsets.end - LAST_RECORDS)
         while look_from < offsets.end:
