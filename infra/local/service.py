@@ -19,6 +19,7 @@ import psutil
 from infra.local.errors import PortTaken, ServiceDied, ServiceNotReady, StackError
 
 POLL_S = 0.05
+RELEASE_S = 2.0  # for the children of a killed program to end
 FREE_PORTS = range(15_000, 32_768)  # below those that systems give to clients, so that none takes it meanwhile
 
 
@@ -76,7 +77,7 @@ class Service:
         if self.process() is not None:
             return
         for setting, port in self.ports.items():
-            if _is_taken(port):
+            if not _becomes_free(port):
                 raise PortTaken(self.name, port, setting, owner=_listener(port))
         self.directory.mkdir(parents=True, exist_ok=True)
         self._log_begins = self.log.stat().st_size if self.log.exists() else 0
@@ -177,6 +178,16 @@ def _is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def _becomes_free(port: int) -> bool:
+    """Whether nobody listens on a port, or soon nobody does: what was just killed may have had a child that does."""
+    deadline = time.monotonic() + RELEASE_S
+    while _is_taken(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def _listener(port: int) -> str:
