@@ -68,7 +68,7 @@ setup: $(STAMP) ## install what the stack needs (done by the others)
 	@$(PY) -m infra.local install --for stack
 
 setup-tests: $(STAMP)
-	@$(PY) -m infra.local install --for stack,browser,node
+	@$(PY) -m infra.local install --for stack,browser,node,proxy
 
 clean: down ## stop the stack, and remove its data and what was installed
 	@if [ -x $(PY) ]; then $(PY) -m infra.local clean; fi

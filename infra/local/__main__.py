@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status", "clean", "install"])
     parser.add_argument("--only", default=",".join(SERVICES), help="services, separated by commas (default: all)")
-    parser.add_argument("--for", dest="purpose", default="stack", help="install for: stack, browser, node")
+    parser.add_argument("--for", dest="purpose", default="stack", help="install for: stack, browser, node, proxy")
     arguments = parser.parse_args()
     try:
         return _run(arguments.command, arguments.only.split(","), arguments.purpose.split(","))

@@ -32,6 +32,7 @@ JAVA = Tool("java", "openjdk-17-jre-headless", f"Install a Java {JAVA_AT_LEAST} 
 MAVEN = Tool("mvn", "maven", "Install Apache Maven")
 POSTGRES = Tool("postgres", "postgresql", f"Install PostgreSQL {POSTGRES_AT_LEAST} or newer, the server")
 NPM = Tool("npm", "npm", "Install Node.js with npm")
+NGINX = Tool("nginx", "nginx", "Install nginx")
 CHROMIUM = Tool("chromium", "chromium", "Install Chromium, or set HEADWAY_CHROMIUM to its path")
 
 
@@ -80,6 +81,18 @@ def chromium() -> Path:
     raise _missing(CHROMIUM)
 
 
+def nginx() -> Path:
+    """The nginx that is put before the gateway.
+
+    Raises:
+        MissingTool: there is none.
+    """
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        raise _missing(NGINX)
+    return Path(found)
+
+
 def kafka_jars(directory: Path) -> Path:
     """The jars of a Kafka broker; see `maven_jars`."""
     return maven_jars(KAFKA_POM, directory)
@@ -125,7 +138,7 @@ def node_packages(directory: Path) -> None:
 
 
 def install(tools: Sequence[str]) -> None:
-    """Install what is missing of `tools` ("stack", "browser", "node") with apt.
+    """Install what is missing of `tools` ("stack", "browser", "node", "proxy") with apt.
 
     Raises:
         MissingTool: something is missing and this user cannot install packages here; the message has the command.
@@ -134,6 +147,7 @@ def install(tools: Sequence[str]) -> None:
         "stack": [(java, JAVA), (_maven, MAVEN), (postgres_bin, POSTGRES)],
         "browser": [(chromium, CHROMIUM)],
         "node": [(_npm, NPM)],
+        "proxy": [(nginx, NGINX)],
     }
     missing: list[Tool] = []
     for name in tools:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import subprocess
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,17 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import tools
 from infra.local.service import Service, free_port
 from support.batches import batch_events
 from support.programs import Program
 from support.topics import Topics
 
 PAGE = Path(__file__).parents[3] / "docs" / "operate" / "reverse-proxies.md"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HTTP2_DIRECTIVE = (1, 25, 1)  # nginx's first version with `http2 on`
 ANSWERS_WITHIN_S = 10
-
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
 @pytest.fixture
@@ -36,7 +33,7 @@ def proxied(make_gateway: Callable[..., Program], tmp_path: Path) -> Iterator[st
     configuration.write_text(_configuration(gateway.port, port, tmp_path))
     nginx = Service(
         name="nginx",
-        command=lambda: [str(NGINX), "-c", str(configuration), "-e", "stderr"],
+        command=lambda: [str(tools.nginx()), "-c", str(configuration), "-e", "stderr"],
         directory=tmp_path,
         healthy=lambda: None if _curl("-o", "/dev/null", f"https://127.0.0.1:{port}/healthz").returncode == 0 else "no",
         tied=True,
@@ -54,7 +51,7 @@ def _configuration(gateway_port: int, port: int, directory: Path) -> str:
     block = re.search(r"## nginx\n\n((?:    .*\n|\n)+)", PAGE.read_text())
     assert block is not None
     servers = textwrap.dedent(block[1]).replace("127.0.0.1:8080", f"127.0.0.1:{gateway_port}")
-    printed = subprocess.run([str(NGINX), "-v"], capture_output=True, text=True, check=True).stderr
+    printed = subprocess.run([str(tools.nginx()), "-v"], capture_output=True, text=True, check=True).stderr
     version = tuple(int(part) for part in re.findall(r"nginx/(\d+)\.(\d+)\.(\d+)", printed)[0])
     if version < HTTP2_DIRECTIVE:
         servers = servers.replace("http2 on;", "").replace("listen 443 ssl;", "listen 443 ssl http2;")
