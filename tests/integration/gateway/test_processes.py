@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import aiohttp
 import psutil
@@ -28,7 +29,12 @@ def serving(gateway: Program) -> dict[int, int]:
     """How many clients each of its processes has."""
     process = gateway.process()
     assert process is not None
-    return {child.pid: len(_clients(child, gateway.port)) for child in process.children() if _listens(child)}
+    found = {}
+    for child in process.children():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if _listens(child):
+                found[child.pid] = len(_clients(child, gateway.port))
+    return found
 
 
 def _clients(child: psutil.Process, port: int) -> list[object]:
