@@ -22,7 +22,7 @@ from support.eventually import eventually
 BUILD_S = 900  # images are pulled and built
 PORTS = ("KAFKA", "POSTGRES", "GATEWAY", "PROMETHEUS", "GRAFANA")
 
-pytestmark = [pytest.mark.timeout(BUILD_S), pytest.mark.alone]
+pytestmark = [pytest.mark.timeout(BUILD_S), pytest.mark.quiet]
 
 
 class Containers:

@@ -10,6 +10,8 @@ from headway_events import TopicNames
 from infra.local.kafka import START_TIMEOUT_S, KafkaCluster
 from support.topics import Topics
 
+WITHIN_S = 90.0  # a new leader may be needed for both topics, on a machine that has other things to do
+
 
 def test_a_topic_made_while_a_broker_is_away_has_as_many_replicas_as_ever(
     kafka_cluster: KafkaCluster, names: TopicNames, topics: Topics, batch_id: int, tmp_path: Path
@@ -19,7 +21,7 @@ def test_a_topic_made_while_a_broker_is_away_has_as_many_replicas_as_ever(
     try:
         with EventLogger(bootstrap=kafka_cluster.bootstrap, names=names, spool_dir=tmp_path) as event_logger:
             event_logger.file_complete(batch_id, "denoise", "a.wav")
-            assert event_logger.flush(30) == 0
+            assert event_logger.flush(WITHIN_S) == 0
         topic = names.of_batch(batch_id)
         (partition,) = topics.admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
         assert len(partition.replicas) == 3
