@@ -18,7 +18,7 @@ from infra.local import tools
 from infra.local.errors import MissingTool
 from infra.local.kafka import START_TIMEOUT_S, BrokerAccess, KafkaBroker, KafkaCluster
 from infra.local.postgres import PostgresServer
-from infra.local.service import free_port
+from infra.local.service import Service, free_port
 from infra.local.settings import StackSettings
 
 JARS = StackSettings.from_environment().jars  # shared with `make up`, so that Maven fetches them once
@@ -70,6 +70,17 @@ def scratch_directory() -> Iterator[Path]:
 
 
 @contextmanager
+def running(server: Service) -> Iterator[None]:
+    """A server that is started, healthy, and stopped afterwards."""
+    try:
+        server.start()
+        server.wait(START_TIMEOUT_S)
+        yield
+    finally:
+        server.stop()
+
+
+@contextmanager
 def local_kafka(
     directory: Path,
     settings: Mapping[str, str] | None = None,
@@ -86,12 +97,8 @@ def local_kafka(
         access=access(port, controller_port),
         tied=True,
     )
-    try:
-        broker.start()
-        broker.wait(START_TIMEOUT_S)
+    with running(broker):
         yield broker
-    finally:
-        broker.stop()
 
 
 @contextmanager
@@ -118,12 +125,8 @@ def local_postgres(directory: Path, options: Mapping[str, str] | None = None) ->
         options={**NO_POWER_CUTS, **(options or {})},
         tied=True,
     )
-    try:
-        server.start()
-        server.wait(START_TIMEOUT_S)
+    with running(server):
         yield server
-    finally:
-        server.stop()
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from headway_events import (
 from headway_events.events import FILE_EVENTS, StageEvent
 from msgspec import Raw
 
+from infra.local.postgres import PostgresServer
 from support.eventually import eventually
 from support.jsonb import as_read, as_stored
 from support.topics import Record, Topics
@@ -191,6 +193,16 @@ class Tables:
 
     async def _rows(self, view: str, batch_id: int, *, order: str = "batchId") -> list[asyncpg.Record]:
         return list(await self.connection.fetch(f"SELECT * FROM {view} WHERE batchId = $1 ORDER BY {order}", batch_id))
+
+
+@asynccontextmanager
+async def tables_of(server: PostgresServer) -> AsyncIterator[Tables]:
+    """A server's tables, by a connection of their own."""
+    connection = await asyncpg.connect(server.database_url)
+    try:
+        yield Tables(connection)
+    finally:
+        await connection.close()
 
 
 def expected(batch_id: int, records: Sequence[Record], gaps: Sequence[tuple[int, int]] = ()) -> Projection:

@@ -9,8 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -23,7 +23,7 @@ from support.eventually import eventually
 from support.load import Load
 from support.programs import Program
 from support.size import full_or
-from support.tables import Tables
+from support.tables import tables_of
 from support.topics import Topics
 
 RESTARTS = full_or(10, 4)
@@ -36,16 +36,6 @@ PROJECTORS_SESSIONS = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'headway-projector'
 """
 WAITING = 'headway_projector_waiting{server="PostgreSQL"}'
-
-
-@asynccontextmanager
-async def tables_of(server: PostgresServer) -> AsyncIterator[Tables]:
-    """A server's tables, by a connection of their own."""
-    connection = await asyncpg.connect(server.database_url)
-    try:
-        yield Tables(connection)
-    finally:
-        await connection.close()
 
 
 def shut_down_immediately(server: PostgresServer) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 import pytest
 from headway_events import Event, decode, fold_batch, resume
 
 from infra.local import tools
-from infra.local.kafka import START_TIMEOUT_S
 from infra.local.postgres import PostgresServer
 from infra.local.service import free_port
 from support import servers
@@ -24,7 +21,7 @@ from support.eventually import eventually
 from support.programs import Program
 from support.projected import projected
 from support.stream import ids, read
-from support.tables import Tables
+from support.tables import tables_of
 from support.topics import Topics
 
 
@@ -50,21 +47,8 @@ def replica(directory: Path, primary: PostgresServer) -> Iterator[PostgresServer
         shutil.chown(data, server.user)
     command = [str(tools.postgres_bin() / "pg_basebackup"), "--write-recovery-conf", "--checkpoint=fast", f"-D{data}"]
     subprocess.run([*command, "-d", primary.database_url], user=server.user, cwd="/", check=True)
-    try:
-        server.start()
-        server.wait(START_TIMEOUT_S)
+    with servers.running(server):
         yield server
-    finally:
-        server.stop()
-
-
-@asynccontextmanager
-async def tables_of(server: PostgresServer) -> AsyncIterator[Tables]:
-    connection = await asyncpg.connect(server.database_url)
-    try:
-        yield Tables(connection)
-    finally:
-        await connection.close()
 
 
 async def test_a_replica_that_lags_shows_less_and_a_stream_from_its_snapshot_misses_nothing(
