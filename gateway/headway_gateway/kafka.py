@@ -67,6 +67,14 @@ class TopicReader:
             raise
         return Offsets(first, end)
 
+    def knows(self, topic: str) -> bool:
+        """Whether a broker that is asked anew knows the topic.
+
+        Raises:
+            KafkaException: Kafka does not answer.
+        """
+        return self._consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic].error is None
+
     def ping(self) -> None:
         """Ask Kafka for its brokers.
 

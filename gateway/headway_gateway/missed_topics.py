@@ -1,7 +1,7 @@
 """Whether a topic that Kafka does not know is gone, or is missed for a moment only. Pure.
 
-Brokers that have just started can say of a topic that there is none. So that is believed once it has been the answer
-for a while, as often as somebody asked; clients of a stream ask every two seconds.
+Brokers that have just started, or were frozen, can say of a topic that there is none. So that is believed once it has
+been the answer for a while, as often as somebody asked; clients of a stream ask every two seconds.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ async def replay(batch_id: int, hub: FeedHub, store: Store) -> AsyncIterator[Rep
             if overview is None:
                 raise NoSuchBatch(batch_id)
             archive = Archive(store, batch_id, overview["nextoffset"])
-            missed = overview["archivedat"] is None and not overview["closed"] and not hub.is_gone(batch_id)
+            is_over = overview["archivedat"] is not None or overview["closed"]
+            missed = not is_over and not await hub.is_gone(batch_id)
             yield Replay(None, archive, dropped=overview["logdroppedat"] is not None, missed=missed)
         else:
             yield Replay(feed, await _archive_before(feed, batch_id, store) if feed.first else None)

@@ -37,7 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     security: KafkaSecurity = KafkaSecurity()
     """HEADWAY_KAFKA_: how connections to Kafka are encrypted and proven; see `headway_events.KafkaSecurity`."""
     names: TopicNames = TopicNames()
-    """HEADWAY_TOPIC_PREFIX: what this installation calls its batch topics."""
+    """HEADWAY_TOPIC_PREFIX, HEADWAY_REGISTRY_TOPIC: the names of the topics; of the registry it only asks whether it is
+    there."""
     database_url: str = "postgresql://headway@127.0.0.1:5433/headway"
     """HEADWAY_DATABASE_URL: PostgreSQL; only views are read."""
     host: str = "127.0.0.1"
@@ -113,7 +114,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         settings = cls(
             bootstrap=found.get("HEADWAY_KAFKA_BOOTSTRAP") or default.bootstrap,
             security=KafkaSecurity.from_environment(found),
-            names=TopicNames(prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix),
+            names=TopicNames(
+                prefix=found.get("HEADWAY_TOPIC_PREFIX") or default.names.prefix,
+                registry=found.get("HEADWAY_REGISTRY_TOPIC") or default.names.registry,
+            ),
             database_url=found.get("HEADWAY_DATABASE_URL") or default.database_url,
             host=found.get("HEADWAY_GATEWAY_HOST") or default.host,
             open=_flag(found, "HEADWAY_GATEWAY_OPEN"),

@@ -121,14 +121,18 @@ class TopicFeed:
             following = bisect.bisect_right(self._starts, offset)
             end = self._starts[following] if following < len(self._starts) else self.end
             loading = self._loading[offset] = self._load(self.topic, offset, end)
-            loading.add_done_callback(lambda _: self._loading.pop(offset, None))
+            loading.add_done_callback(lambda done: self._has_loaded(offset, done))
         return loading
+
+    def _has_loaded(self, offset: int, loading: asyncio.Future[Chunk]) -> None:
+        del self._loading[offset]
+        if not loading.cancelled():
+            loading.exception()  # is for whoever asks for the chunk; that nobody may ask any more is no news
 
     def _load_ahead(self, offset: int) -> None:
         """Who reads history wants the next chunk next: it is loaded while this one is sent."""
         if offset < self.end and self._in_memory(offset) is None:
-            # A failure is for whoever asks for it; that nobody may ask is no news.
-            self._loaded(offset).add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._loaded(offset)
 
     def _in_memory(self, offset: int) -> Chunk | None:
         place = bisect.bisect_right(self._starts, offset) - 1
@@ -206,9 +210,20 @@ class FeedHub:
         topic = self._names.of_batch(batch_id)
         return topic in self._feeds or await self.offsets(topic) is not None
 
-    def is_gone(self, batch_id: int) -> bool:
-        """Of a batch that has no feed: whether its topic is gone for good, and not missed for a moment."""
-        return self._missed.is_gone(self._names.of_batch(batch_id))
+    async def is_gone(self, batch_id: int) -> bool:
+        """Of a batch that has no feed: whether its topic is gone for good, and not missed for a moment.
+
+        A broker that does not even know the registry has just started, and its word counts for nothing.
+
+        Raises:
+            KafkaAway: Kafka does not answer.
+        """
+        topic = self._names.of_batch(batch_id)
+        is_known, has_registry = await self._ask(lambda one: (one.knows(topic), one.knows(self._names.registry)))
+        if is_known or not has_registry:
+            self._missed.found(topic)
+            return False
+        return self._missed.is_gone(topic)
 
     async def ping(self) -> None:
         """Ask Kafka for nothing.

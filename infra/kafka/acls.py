@@ -63,6 +63,7 @@ def rules(names: TopicNames, app_id: str) -> dict[str, list[Rule]]:
         ],
         "gateway": [
             Rule(*batches, ("DESCRIBE", "READ")),
+            Rule(*registry, ("DESCRIBE",)),  # whether it is there tells a broker that has just started
             Rule("GROUP", "headway-gateway-unused", False, ("DESCRIBE",)),
         ],
     }
