@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka")
+UNTRACED: Final = ("faust.transport", "mode", "aiokafka")  # none of our code is below them, so a line is enough
 REPEATED_AFTER_S: Final = 60.0
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "data", "taskName"}
@@ -17,6 +20,10 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        if record.name.startswith(UNTRACED) and record.exc_info:
+            reason = record.exc_info[1]
+            record = copy.copy(record)
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {reason!r}", None, None
         line = super().format(record)
         fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         return " ".join([line, *(f"{name}={value!r}" for name, value in fields.items())])
@@ -48,6 +55,12 @@ class LibraryNoise(logging.Filter):
         return True
 
 
+def _say_thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """Faust's thread ends so where Kafka is away while it stops."""
+    if ended.exc_value is not None:
+        logging.getLogger("faust").warning("A thread has ended by an error: %r", ended.exc_value)
+
+
 def configure(level: str = "INFO") -> None:
     """Log to stderr. Faust and its Kafka client are only heard from WARNING on, and not all the time."""
     handler = logging.StreamHandler(sys.stderr)
@@ -56,4 +69,5 @@ def configure(level: str = "INFO") -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in LIBRARIES:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    threading.excepthook = _say_thread_ended
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # who needs a connection says that there is none

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 
 from headway_projector.log import REPEATED_AFTER_S, LibraryNoise
 
@@ -40,3 +42,30 @@ def test_a_librarys_task_that_was_cancelled_is_no_news_and_one_that_failed_is() 
     failed.exc_info = (ValueError, ValueError(), None)
     noise = LibraryNoise()
     assert [noise.filter(cancelled), noise.filter(failed)] == [False, True]
+
+
+PROGRAM = """
+import logging, threading
+from headway_projector.log import configure
+
+def fail(reason):
+    raise ConnectionError(reason)
+
+configure()
+for name in ("aiokafka.consumer", "faust.agents", "headway_projector.app"):
+    try:
+        fail("Kafka is away")
+    except ConnectionError:
+        logging.getLogger(name).exception("A %s failed, 100%%", "listener")
+thread = threading.Thread(target=fail, args=["Kafka is away"])
+thread.start()
+thread.join()
+"""
+
+
+def test_a_librarys_failure_is_a_line_and_one_of_our_own_code_has_its_traceback() -> None:
+    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stderr
+    first, *others, last = said.splitlines()
+    assert first.endswith("ERROR aiokafka.consumer: A listener failed, 100%: ConnectionError('Kafka is away')")
+    assert others.count("Traceback (most recent call last):") == 2
+    assert last.endswith("WARNING faust: A thread has ended by an error: ConnectionError('Kafka is away')")
