@@ -12,12 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka")
-UNTRACED: Final = (
-    "faust.app",
-    "faust.transport",
-    "mode",
-    "aiokafka",
-)  # none of our code is below them, so a line is enough
+UNTRACED: Final = ("faust.app", "faust.transport", "mode", "aiokafka")  # these call none of our code: a line is enough
 REPEATED_AFTER_S: Final = 60.0
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "data", "taskName"}

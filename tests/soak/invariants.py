@@ -26,9 +26,7 @@ BATCHES_AT_ONCE: Final = 20  # whose records are in memory together
 CAUGHT_UP_WITHIN_S: Final = 60.0
 LAG: Final = "headway_projector_lag_events"
 UNEXPECTED: Final = re.compile(r" CRITICAL | ERROR (?!aiokafka|faust)")
-OUR_FRAME: Final = re.compile(
-    r'  File "(?!.*site-packages).*/(headway\w*|soak)/'
-)  # of a traceback; Faust prints its own
+OUR_FRAME: Final = re.compile(r'  File "(?!.*site-packages).*/(headway\w*|soak)/')  # Faust prints tracebacks of itself
 DOUBLED_OR_MISSING: Final = """
     SELECT batchId, nextOffset, rows, offsets FROM batchOverview LEFT JOIN (
         SELECT batchId, count(*) AS rows, count(DISTINCT topicOffset) AS offsets FROM eventLog GROUP BY batchId
@@ -60,10 +58,7 @@ async def broken(world: World, topics: Topics, watch: Watch) -> AsyncIterator[tu
     yield "what Kafka acknowledged to a worker is in the topics, in order", list(_acknowledged(world, records))
     yield "the spools are empty, and no worker has lost an event", list(_kept(world))
     yield "no program has ended by itself, or had too much memory or too many files", list(watch.excesses())
-    yield (
-        "the logs hold no traceback of our code, and no error but of Faust's and its Kafka client's",
-        list(_logged(world)),
-    )
+    yield "the logs hold no traceback of our code, and no error but of its libraries", list(_logged(world))
 
 
 def _idle(world: World) -> Iterator[str]:
