@@ -44,7 +44,10 @@ def test_a_topic_deleted_under_a_running_batch_is_made_again(
 ) -> None:
     event_logger.file_complete(batch_id, "denoise", "before")
     assert event_logger.flush(30) == 0
-    topics.delete(topics.names.of_batch(batch_id))
+    topic = topics.names.of_batch(batch_id)
+    topics.delete(topic)
+    while topics.exists(topic):  # what is written until then goes with it
+        time.sleep(0.1)
     time.sleep(1)
     event_logger.file_complete(batch_id, "denoise", "after")
     assert event_logger.flush(60) == 0
