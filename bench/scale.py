@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-import asyncpg
 import numpy as np
-import psutil
 
 from bench.backlog import make_known, new_batches, until_projected
+from bench.capacity.costs import Work
 from bench.events import write
 from bench.figures import Bound, Figure
+from bench.processor_time import spent_s
 from bench.stack import BenchStack
 from infra.local.service import Service
 
@@ -33,13 +32,13 @@ WARM_UP: Final = (200, 100)  # not measured: Kafka's programs are slow when they
 GROUPS: Final = 20
 GROUP: Final = (100, 4_900)  # 5,001 events a batch
 SERVERS: Final = ("projector", "PostgreSQL", "Kafka")
-UNITS: Final = {"new batch": ("ms", 1e3), "event": ("µs", 1e6), "part of a poll": ("µs", 1e6)}
+UNITS: Final = {"a new batch": ("ms", 1e3), "an event": ("µs", 1e6), "a part of a poll": ("µs", 1e6)}  # as in Work
 FORETOLD: Final = Bound(ratio_at_least=0.75, ratio_below=1.33)
 STORED: Final = """
     SELECT pg_database_size(current_database()) AS kept, (pg_current_wal_lsn() - '0/0')::bigint AS written
 """
 PARTS: Final = """
-    SELECT sum(parts)::bigint
+    SELECT sum(parts)::bigint AS parts
     FROM (SELECT count(DISTINCT batchId) AS parts FROM batchExecutionLog GROUP BY xmin::text) AS poll
 """
 
@@ -55,9 +54,6 @@ class Run(NamedTuple):
     stored: dict[str, int]  # bytes more than before, by where
 
 
-Work: TypeAlias = dict[str, float]  # seconds of processor time for one of each of UNITS
-
-
 def measure(stack: BenchStack) -> list[Figure]:
     """The costs of an event, and of the large run."""
     _run(stack, *WARM_UP)
@@ -70,7 +66,7 @@ def solved(small: Sequence[Run]) -> dict[str, Work]:
     """What one of each costs every server, by the equations that the small runs are; below nothing is noise."""
     counts = [[run.batches, run.events, run.parts] for run in small]
     solution = {server: np.linalg.solve(counts, [run.cpu_s[server] for run in small]) for server in SERVERS}
-    return {server: dict(zip(UNITS, np.maximum(found, 0).tolist(), strict=True)) for server, found in solution.items()}
+    return {server: Work(*np.maximum(found, 0).tolist()) for server, found in solution.items()}
 
 
 def costs(small: Sequence[Run]) -> list[Figure]:
@@ -79,13 +75,13 @@ def costs(small: Sequence[Run]) -> list[Figure]:
     one = small[0]
     processor = [
         Figure.of_rounds(
-            f"processor time of {server} for a{'n' if of == 'event' else ''} {of}",
+            f"processor time of {server} for {of}",
             unit,
-            [works[server][of] * factor],
-            [sum(work[of] for work in works.values()) * factor],
+            [works[server][place] * factor],
+            [sum(work[place] for work in works.values()) * factor],
             "all three servers",
         )
-        for of, (unit, factor) in UNITS.items()
+        for place, (of, (unit, factor)) in enumerate(UNITS.items())
         for server in SERVERS
     ]
     kept = Figure.of_rounds(
@@ -109,9 +105,8 @@ def foretold(small: Sequence[Run], large: Run) -> list[Figure]:
     """What the large run took, beside what the small ones say of its batches, events and parts."""
     one, many = small[0], small[1]
     over = f"{large.events:,} events in {large.batches:,} batches"
-    counts = (large.batches, large.events, large.parts)
     asked = {
-        server: sum(count * cost for count, cost in zip(counts, work.values(), strict=True))
+        server: work.cores(large.batches, large.events, large.parts)  # of a second: that is, seconds of one core
         for server, work in solved(small).items()
     }
     processor = [
@@ -153,45 +148,26 @@ def _run(stack: BenchStack, batches: int, files: int, *, groups: int = 1, a_seco
         seconds = time.perf_counter() - begin
         cpu_s = {server: after - cpu_before[server] for server, after in _cpu(servers).items()}
         stored = {where: after - stored_before[where] for where, after in asyncio.run(_stored(apart)).items()}
-        parts = asyncio.run(_parts(apart))
+        parts = int(asyncio.run(apart.fetch_row(PARTS))["parts"])
     return Run(groups * batches, events, parts, seconds, cpu_s, stored)
 
 
-def _cpu(servers: dict[str, Service]) -> dict[str, float]:
-    """Processor time until now in seconds, with that of children, those that have ended too."""
-    return {name: _cpu_of(service.process()) for name, service in servers.items()}
-
-
-def _cpu_of(process: psutil.Process | None) -> float:
-    assert process is not None
-    own = process.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in process.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # one of PostgreSQL's that has ended meanwhile
-            times = child.cpu_times()
-            total += times.user + times.system
-    return total
+def _cpu(servers: Mapping[str, Service]) -> dict[str, float]:
+    """Processor time until now in seconds."""
+    spent = {}
+    for name, service in servers.items():
+        process = service.process()
+        assert process is not None
+        spent[name] = spent_s(process)
+    return spent
 
 
 async def _stored(stack: BenchStack) -> dict[str, int]:
     """Bytes of this installation on the disk, and of all WAL that was ever written."""
-    connection = await asyncpg.connect(stack.database_url)
-    try:
-        found = await connection.fetchrow(STORED)
-    finally:
-        await connection.close()
-    assert found is not None
+    found = await stack.fetch_row(STORED)
     return {"PostgreSQL": found["kept"], "WAL": found["written"], "Kafka": sum(_segments(stack))}
 
 
 def _segments(stack: BenchStack) -> Iterator[int]:
     for log in (stack.directory / "kafka").glob(f"**/{stack.names.prefix}*/*.log"):
         yield log.stat().st_size
-
-
-async def _parts(stack: BenchStack) -> int:
-    connection = await asyncpg.connect(stack.database_url)
-    try:
-        return int(await connection.fetchval(PARTS))
-    finally:
-        await connection.close()

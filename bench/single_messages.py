@@ -8,15 +8,15 @@ with five hundred clients. Beside it: the same number of events written at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from itertools import islice
 
-import psutil
 from confluent_kafka import Producer
 
 from bench.backlog import new_batches
 from bench.events import batch_records, create_topics, producer_settings
 from bench.figures import Figure
+from bench.processor_time import spent_s
 from bench.replay import stream_size
 from bench.sse_clients import sse_clients
 from bench.stack import BenchStack
@@ -46,8 +46,7 @@ def _round(stack: BenchStack) -> tuple[float, float]:
     (batch_id,) = new_batches(1)
     topic = stack.names.of_batch(batch_id)
     create_topics(stack, [topic])
-    records = [record for record, _ in zip(batch_records(2 * EVENTS + 1), range(2 * EVENTS + 1), strict=False)]
-    values = [record.of_batch(batch_id) for record in records]
+    values = [record.of_batch(batch_id) for record in islice(batch_records(2 * EVENTS + 1), 2 * EVENTS + 1)]
     producer = Producer(producer_settings(stack, linger_ms=0))
 
     def write(some: Sequence[bytes], every_s: float) -> None:
@@ -62,20 +61,11 @@ def _round(stack: BenchStack) -> tuple[float, float]:
         write(values[:1], 0)
         clients.join()
         clients.read(stream_size(batch_id, values[:1]))
-        with _processor_time(process) as alone:
-            write(values[1 : EVENTS + 1], EVERY_S)
-            clients.read(stream_size(batch_id, values[: EVENTS + 1]))
-        with _processor_time(process) as at_once:
-            write(values[EVENTS + 1 :], 0)
-            clients.read(stream_size(batch_id, values))
-    return alone[0] / (EVENTS * CLIENTS) * 1e6, at_once[0] / (EVENTS * CLIENTS) * 1e6
-
-
-@contextmanager
-def _processor_time(process: psutil.Process) -> Iterator[list[float]]:
-    """The seconds that the process works during the block, in the list once it has ended."""
-    taken: list[float] = []
-    before = process.cpu_times()
-    yield taken
-    after = process.cpu_times()
-    taken.append(after.user - before.user + after.system - before.system)
+        begin = spent_s(process)
+        write(values[1 : EVENTS + 1], EVERY_S)
+        clients.read(stream_size(batch_id, values[: EVENTS + 1]))
+        between = spent_s(process)
+        write(values[EVENTS + 1 :], 0)
+        clients.read(stream_size(batch_id, values))
+        end = spent_s(process)
+    return (between - begin) / (EVENTS * CLIENTS) * 1e6, (end - between) / (EVENTS * CLIENTS) * 1e6

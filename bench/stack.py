@@ -63,6 +63,15 @@ class BenchStack:
         finally:
             await connection.close()
 
+    async def fetch_row(self, query: str) -> asyncpg.Record:
+        """The one row of a query in this installation's database."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            (row,) = await connection.fetch(query)
+        finally:
+            await connection.close()
+        return row
+
     @contextmanager
     def projector(self, **settings: str) -> Iterator[Service]:
         """A running projector with settings of its own."""

@@ -52,7 +52,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def peak_events_a_second(self) -> float:
         """In the busiest hour."""
-        return self.peak * self.batches_a_day * self.events_a_batch / DAY_S + self.workers / HEARTBEAT_S
+        return self.peak_batches_a_second * self.events_a_batch + self.workers / HEARTBEAT_S
 
     @property
     def peak_batches_a_second(self) -> float:

@@ -53,10 +53,10 @@ def needs(load: Load, costs: Costs) -> list[Need]:
     deletions = load.batches_a_day / DAY_S * 60
     projectors = max(SPARE, math.ceil(projecting / BUSY), math.ceil(deletions / MOST_TOPICS))
     encoding = events * costs.encode_s  # each process encodes for itself what its viewers see
-    sending = load.viewers * load.messages_to_viewer * costs.send_s
+    messages = load.viewers * load.messages_to_viewer
+    sending = messages * costs.send_s
     processes = max(SPARE, math.ceil(load.viewers / STREAMS), math.ceil(sending / (BUSY - ENCODING)))
     terabytes = load.events_a_day / 1e12
-    message = load.viewers * load.messages_to_viewer
     return [
         Need("Kafka: partitions", load.topics * load.replicas, PARTITIONS, "", "broker"),
         Need(
@@ -77,7 +77,7 @@ def needs(load: Load, costs: Costs) -> list[Need]:
         Need("gateway: encoding, in each process", encoding, ENCODING, "cores", "group of batches"),
         Need("gateway: sending, in all processes", sending, BUSY - ENCODING, "cores", "process"),
         Need("gateway: memory of streams", load.viewers * costs.stream_bytes / 1e9, MEMORY_GB, "GB", "machine"),
-        Need("gateway: network", message * costs.message_bytes * 8 / 1e9, NETWORK_GBIT * BUSY, "Gbit/s", "machine"),
+        Need("gateway: network", messages * costs.message_bytes * 8 / 1e9, NETWORK_GBIT * BUSY, "Gbit/s", "machine"),
     ]  # fmt: skip
 
 
